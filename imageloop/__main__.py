@@ -1,0 +1,5 @@
+"""`python -m imageloop` is the command `imageloop`."""
+
+from imageloop.cli import main
+
+main()

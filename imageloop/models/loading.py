@@ -1,0 +1,158 @@
+"""What every family needs to load a model: device, dtype, settings, the weights' fingerprint, and errors that people can act on."""
+
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from safetensors import SafetensorError
+
+from imageloop.catalog import Row
+from imageloop.errors import DeviceError, ModelError
+from imageloop.records import Recipe
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SAMPLE = 1 << 20
+"""Bytes read from each end of a file for its fingerprint: training moves every weight, so the ends tell, and 20 GB need not be read."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda`, `cuda:N` or `mps` means here. Raises DeviceError when the machine has none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise DeviceError(f"device {name!r}: no such device; use auto, cpu, cuda, cuda:1 or mps")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"device {name!r}: this machine shows {torch.cuda.device_count()} CUDA devices; use --device cpu or run doctor")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device 'mps': this machine has no Apple GPU that torch can use; use --device cpu")
+    return torch.device(name)
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The dtype for `auto`, `fp32`, `bf16` or `fp16`; auto is bf16 where the hardware multiplies it fast, else fp32.
+
+    Raises DeviceError for an unknown name and for fp16 on a CPU, which is slow there and overflows.
+    """
+    if name == "auto":
+        return torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    if name not in DTYPES:
+        raise DeviceError(f"dtype {name!r}: no such dtype; use auto, {', '.join(DTYPES)}")
+    if name == "fp16" and device.type == "cpu":
+        raise DeviceError("dtype 'fp16': a CPU has no fast and safe fp16; use --dtype bf16 or --dtype fp32")
+    return DTYPES[name]
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether matrix products in bf16 are faster than in fp32 on the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "mps":
+        return False
+    return any(getattr(torch.cpu, probe, bool)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The short name of a dtype: fp32, bf16 or fp16."""
+    return next(name for name, value in DTYPES.items() if value == dtype)
+
+
+def merge_settings(row: Row, overrides: Mapping[str, Any], pins: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """A family's pins, the row's settings and the user's overrides, the later over the earlier.
+
+    Raises ModelError for a setting that is not `known`, offering the nearest.
+    """
+    merged = {**pins, **row.settings, **overrides}
+    for name in merged:
+        if name not in known:
+            near = get_close_matches(name, list(known), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known))}"
+            raise ModelError(f"{row.name}: this {row.role} has no setting {name!r}; {hint}")
+    return merged
+
+
+def recipe_of(
+    row: Row, revision: str, device: torch.device, dtype: torch.dtype, batch: int, settings: Mapping[str, Any], *libraries: str
+) -> Recipe:
+    """The recipe of a loaded model, with the versions of torch and the named libraries among its settings.
+
+    A folder is named by its last part, not by its path, so that a run can go on where the same weights lie elsewhere.
+    """
+    versions = {library: version(library) for library in ("torch", *libraries)}
+    target = Path(row.target).name if row.local else row.target
+    name = dtype_name(dtype)
+    return Recipe(row.role, row.name, row.family, target, revision, name, str(device), batch, {**settings, "versions": versions})
+
+
+def folder_of(row: Row) -> Path:
+    """The folder of a local row. Raises ModelError when it is not there or holds weights in no safetensors file."""
+    path = Path(row.target)
+    if not path.is_dir():
+        raise ModelError(f"{row.name}: its folder {path} is not there; name another model or put the weights back")
+    if not any(path.rglob("*.safetensors")):
+        old = next((file for pattern in ("*.bin", "*.ckpt", "*.pt", "*.pth") for file in path.rglob(pattern)), None)
+        what = f"{old.name} may run code when read" if old else "the folder holds no weights"
+        raise ModelError(f"{row.name}: no .safetensors file in {path}: {what}; save the model with save_pretrained(…)")
+    return path
+
+
+@cache
+def fingerprint(path: Path) -> str:
+    """16 hex digits that change when a model's folder does: SHA-256 over names, sizes and both ends of every file, links followed."""
+    digest = hashlib.sha256()
+    found = (Path(place) / name for place, _, names in os.walk(path, followlinks=True) for name in names)
+    for file in sorted(file for file in found if file.suffix in (".safetensors", ".json", ".txt", ".model", ".jinja")):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(path).as_posix()}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(SAMPLE))
+            stream.seek(max(SAMPLE, size - SAMPLE))
+            digest.update(stream.read())
+    return digest.hexdigest()[:16]
+
+
+def quieten(*libraries: Any) -> None:
+    """Keep libraries, given by their logging modules, from drawing progress bars and warning of what every record states: truncation."""
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+
+
+@contextmanager
+def told_to_people(row: Row) -> Iterator[None]:
+    """Turn what the libraries raise while a model is loaded into one line that says what to do."""
+    where = f"{row.name}: {row.target}" if row.target != row.name else row.name
+    try:
+        yield
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{where} is gated; accept its licence at https://huggingface.co/{row.target} and log in with `hf auth login`"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"{where} has no revision {row.revision!r}; leave it out or name a commit, branch or tag of it") from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(f"{where} is no model on the hub, or a private one; check the spelling or log in with `hf auth login`") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, ConnectionError) as error:
+        raise ModelError(
+            f"{where} is not in the cache and the hub cannot be reached; fetch it once with `hf download {row.target}`"
+        ) from error
+    except SafetensorError as error:
+        raise ModelError(f"{where}: its weights cannot be read ({_line(error)}); download or save the model again") from error
+    except ImportError as error:
+        raise ModelError(f"{where} needs a package that is not installed ({_line(error)})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ModelError(f"{where} does not load as a {row.role} ({_line(error)}); is it one, and whole?") from error
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error, short enough for a terminal."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

@@ -1,0 +1,102 @@
+"""Images and texts to unit vectors, by the two-tower models of transformers (CLIP, SigLIP) and its image-only ones (DINOv2)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from huggingface_hub import snapshot_download
+from jaxtyping import Float
+from PIL import Image
+from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+
+from imageloop.catalog import Row
+from imageloop.errors import ModelError
+from imageloop.models import loading
+from imageloop.records import Pixels, Recipe
+
+
+class TransformersEmbedder:
+    """A vision tower of transformers, with its text tower where it has one."""
+
+    def __init__(self, model: Any, image_processor: Any, tokenizer: Any, recipe: Recipe) -> None:
+        self._model, self._image_processor, self._tokenizer, self._recipe = model, image_processor, tokenizer, recipe
+
+    @property
+    def recipe(self) -> Recipe:
+        return self._recipe
+
+    @property
+    def text_limit(self) -> int:
+        """Most tokens of a text that are read, special tokens included; 0 for a model that reads no texts."""
+        return int(self._recipe.settings["context_length"])
+
+    def embed_images(self, images: Sequence[Pixels]) -> Float[np.ndarray, "n d"]:
+        """One unit row (float32) for each of exactly `recipe.batch` pictures."""
+        self._check(len(images))
+        inputs = self._image_processor(images=[Image.fromarray(image) for image in images], return_tensors="pt")
+        inputs = inputs.to(self._model.device, self._model.dtype)
+        with torch.inference_mode():
+            if hasattr(self._model, "get_image_features"):
+                return self._unit_rows(_pooled(self._model.get_image_features(**inputs)))
+            return self._unit_rows(_pooled(self._model(**inputs)))
+
+    def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
+        """One unit row (float32) for each of exactly `recipe.batch` texts. Raises ModelError for a model that only sees."""
+        self._check(len(texts))
+        if self._tokenizer is None:
+            raise ModelError(f"{self._recipe.name}: this embedder reads no texts; name one that does, e.g. clip-l14")
+        inputs = self._tokenizer(list(texts), padding="max_length", truncation=True, max_length=self.text_limit, return_tensors="pt")
+        with torch.inference_mode():
+            return self._unit_rows(_pooled(self._model.get_text_features(**inputs.to(self._model.device))))
+
+    def text_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each whole text, special tokens included; what exceeds `text_limit` is not read."""
+        return [len(row) for row in self._tokenizer(list(texts), verbose=False).input_ids]
+
+    def _unit_rows(self, vectors: torch.Tensor) -> Float[np.ndarray, "n d"]:
+        rows = torch.nn.functional.normalize(vectors.float(), dim=-1)
+        if not bool(torch.isfinite(rows).all()):
+            raise ModelError(f"{self._recipe.name}: embedded to values that are no numbers in {self._recipe.dtype}; use --dtype fp32")
+        result: Float[np.ndarray, "n d"] = rows.cpu().numpy()
+        return result
+
+    def _check(self, count: int) -> None:
+        if count != self._recipe.batch:
+            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {count}")
+
+
+def _pooled(output: Any) -> torch.Tensor:
+    """One vector a row: the projected or pooled output, for DINOv2 the normalised class token."""
+    pooled: torch.Tensor = output if isinstance(output, torch.Tensor) else output.pooler_output
+    return pooled
+
+
+def load_embedder(row: Row, *, device: str, dtype: str, batch: int, overrides: Mapping[str, Any]) -> TransformersEmbedder:
+    """Load an embedder of transformers, safetensors only; `dtype` auto is fp32. Raises ModelError or DeviceError."""
+    place = loading.resolve_device(device)
+    number = loading.resolve_dtype("fp32" if dtype == "auto" else dtype, place)
+    loading.merge_settings(row, overrides, {}, ())
+    loading.quieten(transformers.utils.logging)
+    if row.local:
+        folder = loading.folder_of(row)
+        revision = loading.fingerprint(folder)
+    else:
+        with loading.told_to_people(row):
+            folder = Path(snapshot_download(row.target, revision=row.revision or None, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+        revision = folder.name
+    with loading.told_to_people(row):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(folder, dtype=number, use_safetensors=True, local_files_only=True)
+        images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        text = getattr(config, "text_config", None)
+        tokenizer = None if text is None else AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    settings = {
+        "architecture": type(model).__name__,
+        "image_processor": images.backend,
+        "context_length": 0 if text is None else int(text.max_position_embeddings),
+    }
+    recipe = loading.recipe_of(row, revision, place, number, batch, settings, "transformers", "torchvision")
+    return TransformersEmbedder(model.to(place).eval(), images, tokenizer, recipe)

@@ -1,0 +1,282 @@
+"""A plan: the experiment a run carries out, as a frozen record and as a TOML file with the tables [run], [loop] and [models].
+
+[run]    name, originals, rounds, seeds, seed, keep, keep_candidates
+[loop]   captions, images, pick_caption, pick_image, size
+[models] captioners, generators, embedder, batch, device, dtype; and [models.NAME], the recipe fields to change of that model
+"""
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+
+from imageloop.arms import PICKS
+from imageloop.errors import PlanError
+from imageloop.originals import kind_of, slug
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "run": ("name", "originals", "rounds", "seeds", "seed", "keep", "keep_candidates"),
+    "loop": ("captions", "images", "pick_caption", "pick_image", "size"),
+    "models": ("captioners", "generators", "embedder", "batch", "device", "dtype"),
+}
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for position, text in enumerate(texts):
+        if text in texts[:position]:
+            raise ValueError(f"names {text!r} twice")
+    return texts
+
+
+def _pick_rule(rule: str) -> str:
+    if rule not in PICKS:
+        raise ValueError(f"must be one of {', '.join(PICKS)}, not {rule!r}{_did_you_mean(rule, PICKS)}")
+    return rule
+
+
+Text = Annotated[StrictStr, AfterValidator(_filled)]
+Texts = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_different)]
+Count = Annotated[StrictInt, Field(ge=1)]
+PickRule = Annotated[StrictStr, AfterValidator(_pick_rule)]
+
+
+class Plan(BaseModel):
+    """One experiment. Built directly, a wrong field raises pydantic's ValidationError; `read` and `changed` raise PlanError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    originals: Texts = Field(description="What chains start from: image files, folders, texts, or scenes of the sticker world.")
+    name: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field("run", description="Names the run's folder.")
+    captioners: Texts = Field(("sticker-blip",), description="Models that describe; each is paired with each generator.")
+    generators: Texts = Field(("sticker-sana",), description="Models that draw.")
+    embedder: Text = Field("sticker-clip", description="The model that picks and measures by likeness.")
+    rounds: Count = Field(20, description="How far each chain goes.")
+    seeds: Count = Field(4, description="Chains for each original and pair.")
+    captions: Count = Field(1, description="Candidate captions a round.")
+    images: Count = Field(1, description="Candidate pictures a round.")
+    pick_caption: PickRule = Field("first", description=f"How one caption is kept: {', '.join(PICKS)}.")
+    pick_image: PickRule = Field("first", description=f"How one picture is kept: {', '.join(PICKS)}.")
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = Field(0, description="The seed all noise comes from.")
+    batch: Count = Field(16, description="Rows in every call of a model; short batches are padded.")
+    size: Annotated[StrictInt, Field(ge=8, le=8192)] | None = Field(
+        None, description="Side of the pictures, in pixels; left out, the generator's own."
+    )
+    device: Annotated[StrictStr, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = Field(
+        "auto", description="auto, cpu, cuda, cuda:N or mps."
+    )
+    dtype: Annotated[StrictStr, Field(pattern=r"^(auto|fp32|bf16|fp16)$")] = Field("auto", description="auto, fp32, bf16 or fp16.")
+    keep: Annotated[StrictStr, Field(pattern=r"^(all|log|every [1-9]\d*)$")] = Field(
+        "all", description='Rounds whose pictures stay on disk: "all", "every k" or "log"; the last always does.'
+    )
+    keep_candidates: StrictBool = Field(True, description="Whether the pictures that were not picked stay on disk too.")
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Recipe fields to change, by model.")
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Every model of the plan, captioners first."""
+        return (*self.captioners, *self.generators, self.embedder)
+
+
+_SHAPES = {
+    "name": 'a text of letters, digits, ".", "_" and "-", starting with a letter or digit',
+    "size": "a whole number of pixels from 8 to 8192",
+    "seed": "a whole number from 0 to 2**63 - 1",
+    "device": "one of auto, cpu, cuda, cuda:N, mps",
+    "dtype": "one of auto, fp32, bf16, fp16",
+    "keep": 'one of "all", "log", "every k" with k a whole number such as "every 10"',
+    "keep_candidates": "true or false",
+    **dict.fromkeys(("rounds", "seeds", "captions", "images", "batch"), "a whole number, 1 or more"),
+    **dict.fromkeys(("originals", "captioners", "generators"), 'a list of at least one text, such as ["…"]'),
+    **dict.fromkeys(("embedder", "pick_caption", "pick_image"), "a text"),
+}
+
+
+def read(path: str | Path) -> Plan:
+    """The plan in a TOML file. Paths among its originals and models are taken from the file's own folder; without a name it has the file's.
+
+    Raises PlanError, in one line that names file, table and key.
+    """
+    file = Path(path)
+    tables = _parse(file)
+    fields: dict[str, Any] = {"name": file.stem}
+    for table, content in tables.items():
+        fields |= _fields_of(file, table, content)
+    if "originals" not in fields:
+        raise PlanError(f'{file}: [run] has no originals; name at least one: originals = ["my-photo.jpg"]')
+    plan = _checked(fields, lambda field: f"{file}: [{_table_of(field)}] {field}")
+    _refuse_stray_overrides(plan, lambda name: f"{file}: [models.{name}]")
+    return _from_folder(plan, file.parent)
+
+
+def find(spec: str) -> Plan:
+    """`read`, but a bare file name that is not in the current folder is looked for among the plans that come with the package."""
+    file = Path(spec)
+    return read(shipped() / file if len(file.parts) == 1 and not file.exists() and (shipped() / file).exists() else file)
+
+
+def name_of(originals: Sequence[str]) -> str:
+    """A run's name made of its originals: the first one's, and how many more there are."""
+    spec = originals[0]
+    readable = Path(spec).stem if kind_of(spec) == "path" else spec.partition(":")[2] or spec
+    more = f"-and-{len(originals) - 1}-more" if len(originals) > 1 else ""
+    return (slug(readable) or "run") + more
+
+
+def changed(plan: Plan | None, changes: Mapping[str, Any], overrides: Iterable[str] = ()) -> Plan:
+    """A plan with some fields replaced, as the command's options do it; without a plan, the rest takes its defaults.
+
+    `overrides` are texts `NAME.KEY=VALUE`, each one recipe field of one model. Changes of models that the plan no longer names are
+    dropped. Raises PlanError naming the option.
+    """
+    fields = {**(plan.model_dump() if plan else {}), **changes}
+    if "originals" not in fields:
+        raise PlanError("no originals: name an image, a folder, a text in quotes, or a plan")
+    new = _checked(fields, option_of)
+    models = {name: dict(values) for name, values in new.models.items() if name in new.model_names}
+    for text in overrides:
+        name, key, value = _override(text)
+        models.setdefault(name, {})[key] = value
+    new = new.model_copy(update={"models": models})
+    _refuse_stray_overrides(new, lambda name: f"--set {name}")
+    return new
+
+
+def option_of(field: str) -> str:
+    """The command line's option for a plan's field."""
+    singular = {"captioners": "captioner", "generators": "generator"}.get(field, field)
+    return f"--{singular.replace('_', '-')}"
+
+
+def shipped() -> Path:
+    """The folder of plans that come with the package: beside it in a checkout, inside it once installed."""
+    inside = Path(str(resources.files("imageloop"))) / "prompts"
+    beside = Path(__file__).resolve().parent.parent / "prompts"
+    for folder in (inside, beside):
+        if (folder / "surfer.toml").is_file():
+            return folder
+    raise PlanError(f"{inside}: the plans that come with imageloop are missing; install it again: pip install --force-reinstall imageloop")
+
+
+def to_toml(plan: Plan) -> str:
+    """The plan as a TOML file that `read` turns back into the same plan."""
+    lines: list[str] = []
+    for table, keys in TABLES.items():
+        lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key in keys if (value := getattr(plan, key)) is not None), ""]
+    for name, values in plan.models.items():
+        lines += [f"[models.{_toml(name)}]", *(f"{_toml(key)} = {_toml(value)}" for key, value in values.items()), ""]
+    return "\n".join(lines)
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(
+            f"{file}: no such plan; those that come with imageloop: {', '.join(sorted(p.name for p in shipped().glob('*.toml')))}"
+        ) from None
+    except OSError as error:
+        raise PlanError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PlanError(f"{file}: is not UTF-8 text; a plan is a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{file}: is not valid TOML: {error}") from None
+    for table, content in tables.items():
+        if table not in TABLES:
+            home = f"; it belongs in [{_table_of(table)}]" if _table_of(table) else _did_you_mean(table, TABLES, bracketed=True)
+            raise PlanError(f"{file}: a plan has no {'table' if isinstance(content, dict) else 'key'} '{table}'{home}")
+        if not isinstance(content, dict):
+            raise PlanError(f"{file}: [{table}] must be a table: a line [{table}] with its keys below it")
+    return tables
+
+
+def _fields_of(file: Path, table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    overrides = {key: value for key, value in content.items() if table == "models" and isinstance(value, dict)}
+    fields = {key: value for key, value in content.items() if key not in overrides}
+    for key in fields:
+        if key not in TABLES[table]:
+            home = f"; it belongs in [{_table_of(key)}]" if _table_of(key) else _did_you_mean(key, TABLES[table])
+            raise PlanError(f"{file}: [{table}] has no key '{key}'{home}")
+    return fields | {"models": overrides} if overrides else fields
+
+
+def _checked(fields: Mapping[str, Any], where: Callable[[str], str]) -> Plan:
+    try:
+        return Plan(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise PlanError(f"a plan has no field '{field}'{_did_you_mean(field, Plan.model_fields)}") from None
+        if first["type"] == "value_error":
+            raise PlanError(f"{where(field)} {first['ctx']['error']}") from None
+        given = _toml(fields[field])
+        raise PlanError(f"{where(field)} must be {_SHAPES[field]}, not {given if len(given) <= 60 else given[:59] + '…'}") from None
+
+
+def _refuse_stray_overrides(plan: Plan, where: Callable[[str], str]) -> None:
+    for name in plan.models:
+        if name not in plan.model_names:
+            known = f"its models are {', '.join(plan.model_names)}"
+            raise PlanError(f"{where(name)} is no model of this plan; {known}{_did_you_mean(name, plan.model_names)}")
+
+
+def _override(text: str) -> tuple[str, str, Any]:
+    target, equals, value = text.partition("=")
+    name, _, key = target.strip().rpartition(".")
+    if not (equals and name and key):
+        raise PlanError(f"--set {text}: must be NAME.KEY=VALUE, such as sticker-sana.steps=8")
+    try:
+        return name, key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, key, value.strip()
+
+
+def _from_folder(plan: Plan, folder: Path) -> Plan:
+    def model(spec: str) -> str:
+        if not spec.startswith(("./", "../")) or folder == Path():
+            return spec
+        return str(folder / spec) if folder.is_absolute() else f"./{folder / spec}"
+
+    originals = tuple(str(folder / spec) if kind_of(spec, folder) == "path" else spec for spec in plan.originals)
+    return plan.model_copy(
+        update={
+            "originals": originals,
+            "captioners": tuple(map(model, plan.captioners)),
+            "generators": tuple(map(model, plan.generators)),
+            "embedder": model(plan.embedder),
+            "models": {model(name): values for name, values in plan.models.items()},
+        }
+    )
+
+
+def _table_of(key: str) -> str | None:
+    return next((table for table, keys in TABLES.items() if key in keys), None)
+
+
+def _did_you_mean(word: str, known: Iterable[str], *, bracketed: bool = False) -> str:
+    nearest = get_close_matches(word, list(known), n=1)
+    shown = f"[{nearest[0]}]" if nearest and bracketed else f"'{nearest[0]}'" if nearest else ""
+    return f"; did you mean {shown}?" if nearest else ""
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return str(value)

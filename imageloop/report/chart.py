@@ -1,0 +1,161 @@
+"""A panel as lines on a page: everything in the units of the SVG's view box, text left to the template."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from imageloop.report.panels import Panel, Series
+
+LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 34
+"""Margins of the plotting area."""
+LEAST = 0.1
+"""The least span of an axis, so that noise is not blown up."""
+MARKED = 32
+"""Points on a curve up to which each is drawn as a dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One pair: the mean, the band of its interval (empty without one), each chain, and what a pointer is told at each round."""
+
+    label: str
+    mean: str
+    band: str
+    chains: tuple[str, ...]
+    dots: tuple[Dot, ...]
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    width: int
+    height: int
+    lines: tuple[Line, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    chance: tuple[float, float, float] | None
+    """Top, mean and bottom of the pairs' chance levels."""
+    x_label: str
+    y_label: str
+    title: str
+
+    @property
+    def right(self) -> int:
+        return self.width - RIGHT
+
+    @property
+    def bottom(self) -> int:
+        return self.height - BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From rounds and values to the view box."""
+
+    width: int
+    height: int
+    last: int
+    logarithmic: bool
+    low: float
+    high: float
+    first: int
+
+    def x(self, number: float) -> float:
+        if self.logarithmic:
+            share = math.log(1 + number - self.first) / math.log(1 + self.last - self.first)
+        else:
+            share = (number - self.first) / max(1, self.last - self.first)
+        return round(LEFT + share * (self.width - LEFT - RIGHT), 1)
+
+    def y(self, value: float) -> float:
+        return round(self.height - BOTTOM - (value - self.low) / (self.high - self.low) * (self.height - TOP - BOTTOM), 1)
+
+
+def draw_chart(panel: Panel, width: int, height: int) -> Chart:
+    """The panel laid out for a view box of this size."""
+    step, low, high = axis(values_of(panel), panel.measure.low, panel.measure.high)
+    first = min(line.rounds[0] for line in panel.series)
+    scale = Scale(width, height, panel.last, panel.logarithmic, low, high, first)
+    count = round((high - low) / step)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    return Chart(
+        width,
+        height,
+        tuple(_line(line, scale, panel.measure.unit) for line in panel.series),
+        tuple((scale.x(number), str(number)) for number in round_ticks(first, panel.last, panel.logarithmic)),
+        tuple((scale.y(low + i * step), f"{low + i * step:.{digits}f}") for i in range(count + 1)),
+        (scale.y(max(panel.chance)), scale.y(fmean(panel.chance)), scale.y(min(panel.chance))) if panel.chance else None,
+        "round (logarithmic)" if panel.logarithmic else "round",
+        panel.measure.unit,
+        panel.measure.title,
+    )
+
+
+def values_of(panel: Panel) -> list[float]:
+    """Every value that is drawn."""
+    found = list(panel.chance)
+    for line in panel.series:
+        for mean in line.means:
+            found += [value for value in (mean.mean, mean.low, mean.high) if value is not None]
+        for _, points in line.chains:
+            found += [value for _, value in points]
+    return found
+
+
+def axis(values: Sequence[float], lowest: float, highest: float) -> tuple[float, float, float]:
+    """Step, low and high end of an axis in round numbers around the values, within the measure's range where it has one."""
+    low, high = min(values), max(values)
+    if high - low < LEAST:
+        low = max(lowest, min((low + high - LEAST) / 2, highest - LEAST))
+        high = low + LEAST
+    span = high - low
+    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, math.inf) if span / s <= 5)
+    step = step if math.isfinite(step) else 10 ** math.ceil(math.log10(span / 5))
+    bottom = math.floor(low / step + 1e-9) * step
+    top = math.ceil(high / step - 1e-9) * step
+    return step, bottom, top
+
+
+def round_ticks(first: int, last: int, logarithmic: bool) -> list[int]:
+    """Rounds to label, ends included."""
+    if last <= first:
+        return [first]
+    if logarithmic:
+        known = [m * 10**e for e in range(7) for m in (1, 2, 5) if m * 10**e < last * 0.55]
+        return [first, *(number for number in known if number > first), last]
+    step = next(s for s in (1, 2, 5, 10, 20, 50) if (last - first) / s <= 10)
+    ticks = [number for number in range(0, last + 1, step) if number >= first]
+    return ticks if last - ticks[-1] == 0 else [*(n for n in ticks if last - n > step / 2), last]
+
+
+def _line(line: Series, scale: Scale, unit: str) -> Line:
+    points = [(scale.x(number), scale.y(mean.mean)) for number, mean in zip(line.rounds, line.means, strict=True)]
+    upper = [(scale.x(n), scale.y(m.high)) for n, m in zip(line.rounds, line.means, strict=True) if m.high is not None]
+    lower = [(scale.x(n), scale.y(m.low)) for n, m in zip(line.rounds, line.means, strict=True) if m.low is not None]
+    texts = [f"{line.label}, round {n}: {said(m.mean, m.low, m.high, unit)}" for n, m in zip(line.rounds, line.means, strict=True)]
+    return Line(
+        line.label,
+        _path(points),
+        _path([*upper, *reversed(lower)]) + "Z" if upper else "",
+        tuple(_path([(scale.x(number), scale.y(value)) for number, value in chain]) for _, chain in line.chains),
+        tuple(Dot(x, y, text) for (x, y), text in zip(points, texts, strict=True)),
+        len(points) <= MARKED,
+    )
+
+
+def said(mean: float, low: float | None, high: float | None, unit: str = "") -> str:
+    """A number with its 95 % interval, where it has one, as people read it."""
+    unit = f" {unit}" if unit in {"bits"} else ""
+    return f"{mean:.2f}{unit}" if low is None or high is None else f"{mean:.2f}{unit} ({low:.2f}–{high:.2f})"
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points) if points else ""

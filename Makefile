@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check clean setup
+.PHONY: demo test browser check clean setup
 
 demo: setup
 	$(BIN)/imageloop run
 
 test: setup
 	$(BIN)/python -m pytest -m "not browser and not gpu"
+
+# Needs a chromium on the path.
+browser: setup
+	$(BIN)/python -m pytest -m browser
 
 check: setup
 	$(BIN)/ruff check .

@@ -16,8 +16,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 WEIGHTS = Path(__file__).parent.parent / "imageloop" / "stickers" / "weights"
 CALL = {
-    "num_inference_steps": 14,
-    "guidance_scale": 3.0,
+    "num_inference_steps": 12,
+    "guidance_scale": 2.0,
     "height": 64,
     "width": 64,
     "max_sequence_length": 40,

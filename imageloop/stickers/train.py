@@ -13,13 +13,14 @@ import torch
 
 STAGES = {
     "autoencoder": 3000,
-    "generator": 10_000,
-    "judge": 4000,
-    "clip": 4000,
-    "blip": 8000,
-    "git": 4000,
-    "sprint": 3000,
+    "judge": 2500,
+    "generator": 4000,
+    "blip": 2600,
+    "clip": 900,
+    "git": 1500,
+    "sprint": 1000,
 }
+"""In the order in which they build on each other, with the steps of the weights that ship."""
 
 
 def main() -> None:

@@ -56,8 +56,8 @@ def _embedder(name: str, family: Family, target: str, parameters: int, licence: 
     return Row(name, "embedder", family, target, "", licence, parameters, settings)
 
 
-def _built_in(name: str, role: Role, **settings: Any) -> Row:
-    return Row(name, role, FAMILY_OF_ROLE[role], str(WEIGHTS / name), "", "Apache-2.0", None, settings, local=True)
+def _built_in(name: str, role: Role, parameters: int, **settings: Any) -> Row:
+    return Row(name, role, FAMILY_OF_ROLE[role], str(WEIGHTS / name), "", "Apache-2.0", parameters, settings, local=True)
 
 
 _SPRINT = "Efficient-Large-Model/Sana_Sprint_{}_1024px_diffusers"
@@ -69,11 +69,11 @@ _BUILT_IN = (
     Row("analytic", "captioner", "analytic", "", licence="Apache-2.0", parameters=0),
     Row("analytic", "generator", "analytic", "", licence="Apache-2.0", parameters=0),
     Row("analytic", "embedder", "analytic", "", licence="Apache-2.0", parameters=0),
-    _built_in("sticker-sana", "generator", steps=12, guidance_scale=2.0, size=64, max_sequence_length=40),
-    _built_in("sticker-sprint", "generator", steps=4, guidance_scale=3.0, size=64, max_sequence_length=40),
-    _built_in("sticker-blip", "captioner", max_new_tokens=40),
-    _built_in("sticker-git", "captioner", max_new_tokens=40),
-    _built_in("sticker-clip", "embedder"),
+    _built_in("sticker-sana", "generator", 9_007_148, steps=12, guidance_scale=2.0, size=64, max_sequence_length=40),
+    _built_in("sticker-sprint", "generator", 7_530_092, steps=4, guidance_scale=3.0, size=64, max_sequence_length=40),
+    _built_in("sticker-blip", "captioner", 2_198_900, max_new_tokens=40),
+    _built_in("sticker-git", "captioner", 2_220_787, max_new_tokens=40),
+    _built_in("sticker-clip", "embedder", 1_928_257),
 )
 _GENERATORS = (
     _generator(

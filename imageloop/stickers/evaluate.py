@@ -2,8 +2,8 @@
 
     python -m imageloop.stickers.evaluate [--scenes N] [--write]
 
-Everything is loaded through the adapters that models from a hub use. `--write` stores the table as `weights/quality.json`, which the
-model card quotes and the tests compare with.
+Everything is loaded through the adapters that models from a hub use. `--write` stores the figures as `weights/quality.json`, which the
+tests compare with, and as the table of the model card, `weights/README.md`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,9 +23,10 @@ from imageloop.records import Pixels
 from imageloop.roles import Captioner, Generator
 from imageloop.stickers.captions import describe, parse
 from imageloop.stickers.judge import Judge, Reading
-from imageloop.stickers.scenes import CONCEPTS, Scene, draw, rarity_tercile, sample
+from imageloop.stickers.scenes import Scene, draw, rarity_tercile, sample
 
 WEIGHTS = Path(__file__).parent / "weights"
+TABLE_BEGINS, TABLE_ENDS = "<!-- quality: begin -->", "<!-- quality: end -->"
 BATCH = 32
 SEED = 2026
 GENERATORS = ("sticker-sana", "sticker-sprint")
@@ -71,6 +72,8 @@ def of_captioner(captioner: Captioner, count: int) -> Scores:
     facts = [parse(text) for text in captions_of(captioner, images)]
     objects = [o in said.objects for scene, said in zip(scenes, facts, strict=True) for o in scene.objects]
     result = {"object": float(np.mean(objects))}
+    rare = [o in said.objects for scene, said in zip(scenes, facts, strict=True) for o in scene.objects if rarity_tercile(o) == "rare"]
+    result["object_rare"] = float(np.mean(rare))
     for fact in ("background", "style", "tint"):
         result[fact] = float(np.mean([getattr(scene, fact) == getattr(said, fact) for scene, said in zip(scenes, facts, strict=True)]))
     result["all_right"] = float(np.mean([said.scene() == scene for scene, said in zip(scenes, facts, strict=True)]))
@@ -156,16 +159,37 @@ def evaluate(count: int) -> dict[str, Scores]:
     return table
 
 
+def card_table(quality: dict[str, Any]) -> str:
+    """The quality table of the model card, in Markdown: shares in per cent, the autoencoder's figure in dB."""
+    columns = ("object", "object_rare", "background", "style", "tint")
+    lines = ["| model | object | of the rarest third | background | style | tint |", "|---|---|---|---|---|---|"]
+    decoded = {name.removesuffix("_decoded"): value for name, value in quality["judge"].items() if name.endswith("_decoded")}
+    rows = {name: scores for name, scores in quality.items() if isinstance(scores, dict) and "object" in scores}
+    for name, scores in {**rows, "judge, after the autoencoder": decoded}.items():
+        cells = (f"{100 * scores[column]:.1f}" if column in scores else "" for column in columns)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    psnr, first = quality["autoencoder"]["psnr"], quality["sticker-clip"]["caption_first_of_100"]
+    lines += ["", f"autoencoder: {psnr:.2f} dB PSNR; sticker-clip: right caption first among 100 in {100 * first:.1f} % of cases."]
+    return "\n".join(lines)
+
+
+def write(quality: dict[str, Any]) -> None:
+    (WEIGHTS / "quality.json").write_text(json.dumps(quality, indent=2) + "\n")
+    card = WEIGHTS / "README.md"
+    before, _, rest = card.read_text().partition(TABLE_BEGINS)
+    card.write_text(f"{before}{TABLE_BEGINS}\n\n{card_table(quality)}\n\n{TABLE_ENDS}{rest.partition(TABLE_ENDS)[2]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=960)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     table = {model: {name: round(value, 4) for name, value in scores.items()} for model, scores in evaluate(given.scenes).items()}
-    text = json.dumps({"scenes": given.scenes, "concepts": len(CONCEPTS), **table}, indent=2) + "\n"
-    sys.stdout.write(text)
+    quality: dict[str, Any] = {"scenes": given.scenes, **table}
+    sys.stdout.write(json.dumps(quality, indent=2) + "\n")
     if given.write:
-        (WEIGHTS / "quality.json").write_text(text)
+        write(quality)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def sprint(folder: Path, target: Path) -> None:
         transformer=trained.transformer,
         scheduler=SCMScheduler(sigma_data=1.0),
     ).to(torch.float16).save_pretrained(target)
-    _share(target, target.parent / "sticker-sana", ("vae", "text_encoder", "tokenizer"))
+    _share(target, target.parent / "sticker-sana")
 
 
 def _autoencoder(folder: Path) -> Any:
@@ -64,17 +64,13 @@ def _autoencoder(folder: Path) -> Any:
     return model
 
 
-def _share(target: Path, source: Path, parts: tuple[str, ...]) -> None:
-    """Replace folders that are the same in two pipelines by links, so that the repository holds them once."""
-    import shutil
-
-    for part in parts:
-        for file in sorted((source / part).rglob("*.safetensors")):
-            twin = target / part / file.name
-            if twin.read_bytes() != file.read_bytes():
-                raise ValueError(f"{twin} differs from {file}: export sticker-sana first")
-        shutil.rmtree(target / part)
-        (target / part).symlink_to(Path("..") / source.name / part)
+def _share(target: Path, source: Path) -> None:
+    """Replace weights that two pipelines have in common by links, so that the repository holds them once; a wheel holds copies."""
+    for file in sorted(target.rglob("*.safetensors")):
+        twin = source / file.relative_to(target)
+        if twin.exists() and twin.read_bytes() == file.read_bytes():
+            file.unlink()
+            file.symlink_to(Path("../..") / source.name / file.relative_to(target))
 
 
 def blip(folder: Path, target: Path) -> None:

@@ -17,10 +17,10 @@ STAGES = {
     "generator": 4000,
     "blip": 2600,
     "clip": 900,
-    "git": 1500,
-    "sprint": 1000,
+    "git": 1000,
+    "sprint": 800,
 }
-"""In the order in which they build on each other, with the steps of the weights that ship."""
+"""In the order in which they build on each other, with about the steps of the weights that ship."""
 
 
 def main() -> None:

@@ -1,11 +1,14 @@
 """The weights that ship with the package: they keep the contract, and they are as good as their card says."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import contract
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from imageloop import catalog, models
 from imageloop.stickers import evaluate
@@ -76,15 +79,27 @@ def test_one_turn_keeps_what_the_card_says() -> None:
     close_to_card("one turn sticker-blip+sticker-sana", evaluate.of_turn(captioner, generator, 128), ("object",))
 
 
+def test_the_card_shows_the_measured_figures() -> None:
+    assert evaluate.card_table(QUALITY) in (evaluate.WEIGHTS / "README.md").read_text()
+
+
 def test_the_judge_is_used_by_no_chain() -> None:
     named = [row.name for row in catalog.ROWS]
     assert "judge" not in named
     assert np.all([Path(row.target).name != "judge" for row in catalog.ROWS])
 
 
-def test_the_weights_are_light_and_half_precision() -> None:
-    from safetensors import safe_open
+@pytest.mark.parametrize("row", [row for row in catalog.ROWS if row.name.startswith("sticker-")], ids=lambda row: row.name)
+def test_the_catalog_counts_the_parameters_right(row: catalog.Row) -> None:
+    shapes = [file.get_slice(name).get_shape() for file in opened(Path(row.target)) for name in file.keys()]  # noqa: SIM118
+    assert row.parameters == sum(math.prod(shape) for shape in shapes)
 
+
+def opened(folder: Path) -> list[Any]:
+    return [safe_open(file, "pt") for file in sorted(folder.rglob("*.safetensors"))]
+
+
+def test_the_weights_are_light_and_half_precision() -> None:
     files = {file.resolve() for file in evaluate.WEIGHTS.rglob("*.safetensors")}
     assert sum(file.stat().st_size for file in files) < 40e6
     for file in files:

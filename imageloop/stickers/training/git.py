@@ -18,7 +18,7 @@ PICTURE_TOKENS = 65
 
 
 def build() -> GitForCausalLM:
-    """An untrained GIT of 2.0 M parameters."""
+    """An untrained GIT of 2.2 M parameters."""
     config = GitConfig(
         vision_config={
             "hidden_size": WIDTH,

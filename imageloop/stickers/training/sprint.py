@@ -137,7 +137,7 @@ def train(folder: Path, steps: int) -> None:
         level, guidance = number / LEVELS, _guidance(torch_rng, BATCH)
         noisy = torch.lerp(latents, torch.randn(latents.shape, generator=torch_rng), level.view(-1, 1, 1, 1))
         wanted, cleaner = goal(noisy, words, mask, empty, nothing[1], level, guidance)
-        if step > steps // 4:
+        if step > steps // 3:
             with torch.no_grad():
                 further = guess(target, cleaner, words, mask, (level - 1 / LEVELS).clamp(min=0.01), guidance)
             wanted = torch.where(number.view(-1, 1, 1, 1) == 1, cleaner, further)

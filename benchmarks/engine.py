@@ -2,10 +2,12 @@
 
     python benchmarks/engine.py [--chains 16] [--rounds 5] [--repetitions 5] [--json]
 
-Each repetition does three things in this process, one after the other: the run; the bare calls, which are the library's own calls on
-the very batches that the run made, and nothing else; and the naive script. Models are loaded and warm before the first one.
+Each repetition does four things in this process, one after the other: the run; the bare calls, which are the library's own calls on
+the very batches that the run made, and nothing else; and the naive script twice. Models are loaded and warm before the first one.
 
 efficiency = seconds of the bare calls / seconds of the run        speed-up = rounds/s of the run / rounds/s of the naive script
+
+The naive script runs twice: as it stands, which is in fp32, the dtype that diffusers takes where none is named; and in the run's dtype.
 """
 
 import argparse
@@ -65,25 +67,29 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """Seconds of each of the three, and rounds of the two that make some."""
+    """Seconds of each of the four, and rounds of the two that make some."""
 
     run: float
     adapters: float
     """The part of `run` spent in the calls of captioner and generator."""
     bare: float
     naive: float
+    plain: float
+    """The naive script in the run's dtype, and in fp32."""
     run_rounds: int
     naive_rounds: int
 
     @property
     def figures(self) -> dict[str, float]:
         """What is printed, by its name."""
-        run_speed, naive_speed = self.run_rounds / self.run, self.naive_rounds / self.naive
+        run_speed, naive_speed, plain_speed = self.run_rounds / self.run, self.naive_rounds / self.naive, self.naive_rounds / self.plain
         return {
             "efficiency": self.bare / self.run,
-            "speed-up": run_speed / naive_speed,
+            "speed-up": run_speed / plain_speed,
+            "speed-up in the same dtype": run_speed / naive_speed,
             "rounds/s of the run": run_speed,
-            "rounds/s of the naive script": naive_speed,
+            "rounds/s of the naive script": plain_speed,
+            "rounds/s of it in the same dtype": naive_speed,
             "share of the run in the adapters": self.adapters / self.run,
         }
 
@@ -99,6 +105,7 @@ class Benchmark:
         self.recipe: Recipe = self.generator.recipe
         folders = catalog.find("captioner", captioner).target, catalog.find("generator", generator).target
         self.models = naive.load(*folders, dtype=loading.DTYPES[self.recipe.dtype], device=self.recipe.device)
+        self.plain = naive.load(*folders, device=self.recipe.device)
         self.call = call_of(self.models.pipeline, self.recipe.settings)
         self.tokens = int(self.captioner.recipe.settings["max_new_tokens"])
 
@@ -112,13 +119,14 @@ class Benchmark:
             seconds = time.perf_counter() - start
             rounds = sum(len(run.rounds(key)) for key in run.keys())  # noqa: SIM118, a run folder is no mapping
             bare = self.bare(noted["captioner"], noted["generator"])
-            alone = self.naive(number, Path(folder) / "naive")
+            alone, plain = (self.naive(models, number, Path(folder) / name) for name, models in (("a", self.models), ("b", self.plain)))
         adapters = sum(each.seconds for each in noted.values())
-        return Repetition(seconds, adapters, bare, alone, rounds, self.plan.rounds)
+        return Repetition(seconds, adapters, bare, alone, plain, rounds, self.plan.rounds)
 
     def bare(self, captioner: Noted, generator: Noted) -> float:
         """Seconds of the library's own calls on the batches noted, with captions as long as they came out."""
-        describer, pipeline, start = self.models.captioner, self.models.pipeline, time.perf_counter()
+        # The generator's very pipeline, since it may be compiled.
+        describer, pipeline, start = self.models.captioner, self.generator._pipeline, time.perf_counter()
         with torch.inference_mode():
             for images, steps in captioner.batches:
                 inputs = self.models.processor(images=list(images), return_tensors="pt").to(describer.device, describer.dtype)
@@ -128,14 +136,14 @@ class Benchmark:
                 pipeline(list(prompts), output_type="pt", **self.call).images.cpu()
         return time.perf_counter() - start
 
-    def naive(self, number: int, folder: Path) -> float:
+    def naive(self, models: naive.Models, number: int, folder: Path) -> float:
         """Seconds of the plain script for one chain."""
         originals = load_originals(self.plan.originals, int(self.recipe.settings["size"]))
         pixels = originals[number % len(originals)].pixels
         assert pixels is not None
         image = Image.fromarray(pixels)
         start = time.perf_counter()
-        naive.chain(self.models, image, self.plan.rounds, folder, self.call, self.plan.captions, self.plan.images, tokens=self.tokens)
+        naive.chain(models, image, self.plan.rounds, folder, self.call, self.plan.captions, self.plan.images, tokens=self.tokens)
         return time.perf_counter() - start
 
 

@@ -50,13 +50,15 @@ def test_the_engine_benchmark_prints_every_figure_with_its_spread(engine: Module
 
 
 def test_the_figures_are_ratios_of_what_was_timed(engine: ModuleType) -> None:
-    figures = engine.Repetition(run=10.0, adapters=9.8, bare=9.6, naive=2.0, run_rounds=80, naive_rounds=5).figures
+    figures = engine.Repetition(run=10.0, adapters=9.8, bare=9.6, naive=2.0, plain=2.5, run_rounds=80, naive_rounds=5).figures
     assert figures == pytest.approx(
         {
             "efficiency": 0.96,
-            "speed-up": 3.2,
+            "speed-up": 4.0,
+            "speed-up in the same dtype": 3.2,
             "rounds/s of the run": 8.0,
-            "rounds/s of the naive script": 2.5,
+            "rounds/s of the naive script": 2.0,
+            "rounds/s of it in the same dtype": 2.5,
             "share of the run in the adapters": 0.98,
         }
     )

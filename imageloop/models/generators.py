@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def load_generator(row: Row, *, device: str, dtype: str, batch: int, overrides: 
         _refit(pipeline, settings, place, number)
         pipeline.to(place)
         _lay_out(pipeline)
+        if settings.get("compile"):
+            _compile(pipeline, row.name, place)
     pipeline.set_progress_bar_config(disable=True)
     found = _defaults(pipeline)
     settings = {**found, **settings, "scheduler": found["scheduler"], "pipeline": name}
@@ -105,7 +108,7 @@ def _fetch(row: Row) -> tuple[Path, str]:
 def _known(kind: Any) -> set[str]:
     """The settings a pipeline class takes: our own names and every argument of its call that we do not fill ourselves."""
     arguments = {name for name in inspect.signature(kind.__call__).parameters if name not in ("self", "args", "kwargs")}
-    return (arguments - RESERVED) | {"steps", "size", "scheduler", "part_dtypes", "unet"}
+    return (arguments - RESERVED) | {"steps", "size", "scheduler", "part_dtypes", "unet", "compile"}
 
 
 def _defaults(pipeline: Any) -> dict[str, Any]:
@@ -150,6 +153,18 @@ def _lay_out(pipeline: Any) -> None:
         for module in part.modules() if isinstance(part, torch.nn.Module) else ():
             if isinstance(module, torch.nn.Conv2d):
                 module.to(memory_format=torch.channels_last)
+
+
+def _compile(pipeline: Any, name: str, device: torch.device) -> None:
+    """Compile the blocks of the denoiser: one compilation serves all blocks of a kind, and the first batch waits for it."""
+    if device.type == "cpu" and not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+        raise ModelError(f"{name}: compile needs a C++ compiler; install g++, or leave compile out")
+    denoiser = getattr(pipeline, "transformer", None) or pipeline.unet
+    lists = [module for module in denoiser.modules() if isinstance(module, torch.nn.ModuleList) and len(module) > 1]
+    # Weights that are known constants can be laid out for the processor; on a GPU that would only cost memory.
+    options = {"freezing": True} if device.type == "cpu" else {}
+    for block in max(lists, key=len, default=[denoiser]):
+        block.compile(options=options)
 
 
 def _refit(pipeline: Any, settings: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import contract
+import numpy as np
 import pytest
 import tiny_captioners
 import tiny_embedders
@@ -10,6 +11,7 @@ import tiny_generators
 from conftest import Saver
 
 from imageloop import catalog, models
+from imageloop.errors import ModelError
 from imageloop.models.captioners import TransformersCaptioner
 from imageloop.models.generators import DiffusersGenerator
 
@@ -86,3 +88,18 @@ def test_the_contract_holds_in_bf16(checkpoint: Saver, role: str, family: str) -
         contract.check_generator(load_generator(checkpoint, family, dtype="bf16"), tiny_generators.SIDE, tiny_generators.SIDE)
     else:
         contract.check_captioner(load_captioner(checkpoint, family, dtype="bf16"), tiny_captioners.SIDE)
+
+
+def test_a_compiled_generator_keeps_the_contract_and_draws_the_same_within_rounding(checkpoint: Saver) -> None:
+    compiled = load_generator(checkpoint, "sana", compile=True)
+    contract.check_generator(compiled, tiny_generators.SIDE, tiny_generators.SIDE)
+    plain = load_generator(checkpoint, "sana")
+    pairs = zip(*(each.generate(["a surfer"] * contract.BATCH, [1, 2, 3]) for each in (compiled, plain)), strict=True)
+    assert all(np.abs(one.pixels.astype(int) - other.pixels).max() <= 1 for one, other in pairs)
+    assert compiled.recipe.hash != plain.recipe.hash
+
+
+def test_compiling_without_a_compiler_says_what_to_install(checkpoint: Saver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ModelError, match=r"compile needs a C\+\+ compiler; install g\+\+, or leave compile out"):
+        load_generator(checkpoint, "sana", compile=True)

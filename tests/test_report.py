@@ -14,9 +14,10 @@ from PIL import Image, ImageFont
 
 from imageloop.errors import RunError
 from imageloop.measures import measure_run
+from imageloop.records import ChainKey
 from imageloop.report import write_report
 from imageloop.report.page import write_page
-from imageloop.report.panels import panels, spread
+from imageloop.report.panels import fair_share, panels, spread
 from imageloop.report.sheet import CELL, draw_sheet, fitted, wrapped
 from imageloop.report.strips import MOST_FRAMES
 from imageloop.report.words import short, shown
@@ -266,3 +267,12 @@ def test_the_sheet_of_a_hostile_and_broken_run_can_be_drawn(tmp_path: Path) -> N
     assert "the originals cannot be read" in page.text
     with Image.open(BytesIO((tmp_path / "report" / "sheet.png").read_bytes())) as sheet:
         assert sheet.format == "PNG"
+
+
+def test_where_not_all_chains_fit_every_pair_is_shown() -> None:
+    keys = [ChainKey(f"c{pair}", "g", f"o{original}", seed) for pair in range(4) for original in range(8) for seed in range(2)]
+    chosen = fair_share(keys, 24)
+    assert chosen == sorted(chosen)
+    assert {(key.pair, key.seed) for key in chosen} == {(f"c{pair}+g", 0) for pair in range(4)}
+    assert {key.original for key in chosen} == {f"o{original}" for original in range(6)}
+    assert fair_share(keys, 100) == keys

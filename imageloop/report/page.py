@@ -26,7 +26,7 @@ from imageloop.records import ChainKey
 from imageloop.report.chart import draw_chart, said
 from imageloop.report.figures import write_figures
 from imageloop.report.originals import Start, starts_of
-from imageloop.report.panels import SMALL, Panel, pair_label, panels
+from imageloop.report.panels import SMALL, Panel, fair_share, pair_label, panels
 from imageloop.report.sheet import draw_sheet
 from imageloop.report.strips import MOST_FRAMES, MOST_STRIPS, Strip, saw_original, strip_of
 from imageloop.report.words import explanation, headline, plural
@@ -107,12 +107,13 @@ def _facts(run: RunFolder, table: pa.Table | None) -> dict[str, Any]:
     keys = run.keys()
     similar = _similarities(table)
     strips: list[Strip] = []
+    chosen = set(fair_share(keys, MOST_STRIPS))
     done, looked = {}, 0
     for key in keys:
         rounds = run.rounds(key)
         done[key] = len(rounds)
         looked += saw_original(rounds)
-        if len(strips) < MOST_STRIPS:
+        if key in chosen:
             strips.append(strip_of(run, key, rounds, similar.get(key, {})))
     summaries = summary(table) if table else []
     last = max(done.values(), default=0)

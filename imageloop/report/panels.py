@@ -15,6 +15,8 @@ from imageloop.measures.pairs import CHANCE_OF
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from imageloop.records import ChainKey
+
 MOST_ROUNDS = 160
 """Rounds on one curve, at most; more are thinned by `spread`."""
 MOST_CHAINS = 24
@@ -23,6 +25,12 @@ LOG_ABOVE = 50
 """Rounds above which the axis is logarithmic."""
 SMALL = ("clip_step_similarity", "caption_grounding", "caption_obedience", "windowed_caption_jsd")
 """The measures beside the closeness to the original."""
+
+
+def fair_share(keys: Sequence[ChainKey], most: int) -> list[ChainKey]:
+    """At most so many of the chains, in their order: every pair and arm with the first seeds and originals, rather than the first pairs."""
+    first = set(sorted(keys, key=lambda key: (key.seed, key.original, key))[:most])
+    return [key for key in keys if key in first]
 
 
 @dataclass(frozen=True, slots=True)

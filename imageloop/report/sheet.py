@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imageloop.errors import RunError
 from imageloop.records import ChainKey, Original, Pixels, Round
-from imageloop.report.panels import pair_label, spread
+from imageloop.report.panels import fair_share, pair_label, spread
 from imageloop.report.words import plural, short, shown
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ PAPER, INK, MUTED, EMPTY = "#ffffff", "#1b1b1e", "#6c6a66", "#efece6"
 def draw_sheet(run: RunFolder) -> bytes:
     """A PNG of at most `MOST_ROWS` chains at `COLUMNS` rounds, closer together towards the start; small pictures enlarged without blur."""
     keys = run.keys()
-    chains = {key: run.rounds(key) for key in keys[:MOST_ROWS]}
+    chains = {key: run.rounds(key) for key in fair_share(keys, MOST_ROWS)}
     last = max((len(rounds) for rounds in chains.values()), default=0)
     numbers = spread(last, COLUMNS) if last else []
     head, row = 66, CELL + 12 + (MOST_LINES + 1) * LINE + 44
@@ -47,7 +47,7 @@ def draw_sheet(run: RunFolder) -> bytes:
 def _head(pen: ImageDraw.ImageDraw, run: RunFolder, numbers: Sequence[int], chains: int) -> None:
     name = short(str(run.info.plan.get("name", run.path.name)), 60)
     last = numbers[-1] if numbers else 0
-    some = f" (the first {MOST_ROWS} shown)" if chains > MOST_ROWS else ""
+    some = f" ({MOST_ROWS} shown)" if chains > MOST_ROWS else ""
     pen.text((EDGE, EDGE - 16), name, INK, _font(26, bold=True))
     about = f"{chains} {plural(chains, 'chain')}{some}, {last} {plural(last, 'round')}"
     pen.text((EDGE, EDGE + 20), about, MUTED, _font(14))

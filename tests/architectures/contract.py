@@ -36,8 +36,8 @@ def same(one: Picture, other: Picture) -> bool:
     return bool((one.pixels == other.pixels).all()) and (one.prompt_tokens, one.blanked) == (other.prompt_tokens, other.blanked)
 
 
-def check_generator(generator: Generator, height: int, width: int) -> None:
-    """Order, size, independence of neighbours and slot, and seeds."""
+def check_generator(generator: Generator, height: int, width: int, prompts: tuple[str, str] = ("aaaa", "zzzz")) -> None:
+    """Order, size, independence of neighbours and slot, seeds, and that two `prompts` of words the model knows give two pictures."""
     drawn = generator.generate(["a surfer", "a palm tree", "the sea"], [11, 22, 33])
     assert len(drawn) == BATCH
     for picture in drawn:
@@ -51,7 +51,7 @@ def check_generator(generator: Generator, height: int, width: int) -> None:
     assert same(again[0], drawn[2]), "the same seed gives another picture"
     assert same(again[2], drawn[0])
     assert not same(again[1], again[0]), "another seed gives the same picture"
-    one, other, _ = generator.generate(["aaaa", "zzzz", ""], [7, 7, 7])
+    one, other, _ = generator.generate([*prompts, ""], [7, 7, 7])
     assert not same(one, other), "the prompt does not reach the picture"
 
 

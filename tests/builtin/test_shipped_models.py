@@ -24,7 +24,7 @@ MARGIN = 0.05
 @pytest.mark.parametrize("name", evaluate.GENERATORS)
 def test_a_shipped_generator_keeps_the_contract(name: str) -> None:
     generator = models.load_generator(catalog.find("generator", name), batch=contract.BATCH)
-    contract.check_generator(generator, 64, 64)
+    contract.check_generator(generator, 64, 64, ("a cat", "a moai"))
     contract.check_hostile_prompts(generator)
     contract.check_prompt_limit(generator, lambda count: "cat " * count)
 

@@ -21,7 +21,7 @@ Load = Callable[[str], ModuleType]
 GIGABYTE = 1_000_000_000
 PACKAGES = (
     "torch", "torchvision", "diffusers", "transformers", "accelerate", "open_clip_torch", "safetensors", "pillow", "numpy", "scipy",
-    "pydantic", "typer", "rich", "pyarrow", "jinja2", "matplotlib", "plotly", "jaxtyping",
+    "pydantic", "typer", "rich", "pyarrow", "jinja2", "matplotlib", "jaxtyping",
 )  # fmt: skip
 
 

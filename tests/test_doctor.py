@@ -43,7 +43,7 @@ def test_a_torch_that_cannot_be_imported_is_told() -> None:
 
 def test_missing_and_old_packages_are_told_with_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
-        if name == "plotly":
+        if name == "matplotlib":
             raise metadata.PackageNotFoundError(name)
         return "4.57.1" if name == "transformers" else "99.0"
 
@@ -51,8 +51,8 @@ def test_missing_and_old_packages_are_told_with_one_command(monkeypatch: pytest.
     monkeypatch.setattr(doctor, "requires", lambda _: ["torch>=2.6", "transformers>=5.0", "torchvision", 'ruff>=0.11; extra == "dev"'])
     check = doctor.packages()
     assert check.state == "broken"
-    assert check.found == "missing: plotly; too old: transformers 4.57.1 (needs 5.0)"
-    assert check.fix == "pip install --upgrade plotly 'transformers>=5.0'"
+    assert check.found == "missing: matplotlib; too old: transformers 4.57.1 (needs 5.0)"
+    assert check.fix == "pip install --upgrade matplotlib 'transformers>=5.0'"
 
 
 def test_a_full_or_closed_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,7 @@ def card_table(quality: dict[str, Any]) -> str:
 
 
 def write(quality: dict[str, Any]) -> None:
+    """Store the figures for the tests, and between its marks in the model card the table of them."""
     (WEIGHTS / "quality.json").write_text(json.dumps(quality, indent=2) + "\n")
     card = WEIGHTS / "README.md"
     before, _, rest = card.read_text().partition(TABLE_BEGINS)

@@ -102,6 +102,7 @@ def train(folder: Path, steps: int) -> None:
     teacher = averaged(TextToLatent(), folder.parent / "generator").requires_grad_(False)
     target = copy.deepcopy(student).requires_grad_(False)
     nothing = pool.tokenize([""])
+    followed = False
 
     @torch.compile
     def goal(
@@ -127,12 +128,15 @@ def train(folder: Path, steps: int) -> None:
         return result
 
     def loss_of(step: int) -> dict[str, Tensor]:
+        nonlocal followed
         rng, torch_rng = generators(SEED, step)
         latents, ids, mask = pool.batch(rng, BATCH, drop=0.0)
         with torch.no_grad():
             words = student.text_encoder(ids, attention_mask=mask)[0]
             empty = student.text_encoder(nothing[0], attention_mask=nothing[1])[0]
-            _follow(target, student, 0.0 if step == 0 else TARGET_AVERAGING)
+            # Checkpoints do not hold the target: the first step of a process, resumed or not, takes the student as it is.
+            _follow(target, student, TARGET_AVERAGING if followed else 0.0)
+            followed = True
         number = torch.randint(1, LEVELS + 1, (BATCH,), generator=torch_rng)
         level, guidance = number / LEVELS, _guidance(torch_rng, BATCH)
         noisy = torch.lerp(latents, torch.randn(latents.shape, generator=torch_rng), level.view(-1, 1, 1, 1))

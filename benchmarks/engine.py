@@ -200,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     fields = {name: getattr(given, name) for name in ("rounds", "captions", "images", "batch", "device", "dtype")}
     models = {"captioners": (given.captioner,), "generators": (given.generator,)}
-    plan = changed(None, {"originals": (f"stickers:sample {given.chains}",), "seeds": 1, **fields, **models}, given.set)
+    # The loop alone: the naive script makes no noise floor and watches nothing.
+    alone = {"seeds": 1, "controls": "none", "watch": False}
+    plan = changed(None, {"originals": (f"stickers:sample {given.chains}",), **alone, **fields, **models}, given.set)
     result = measure(plan, given.repetitions)
     print(json.dumps(result, indent=2) if given.json else table(result))
 

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -18,6 +19,7 @@ from typing import Literal
 from imageloop.catalog import ROWS
 
 Load = Callable[[str], ModuleType]
+Find = Callable[[str], str | None]
 GIGABYTE = 1_000_000_000
 PACKAGES = (
     "torch", "torchvision", "diffusers", "transformers", "accelerate", "open_clip_torch", "safetensors", "pillow", "numpy", "scipy",
@@ -42,8 +44,9 @@ def examine(load: Load = importlib.import_module, environment: Mapping[str, str]
     return [
         python(),
         packages(),
+        extras(),
         torch_and_torchvision(load),
-        *devices(load),
+        *devices(load, variables),
         memory(),
         disk(Path() if folder is None else folder),
         weights(),
@@ -78,6 +81,31 @@ def packages() -> Check:
     )
 
 
+def extras() -> Check:
+    """Which optional packages are not installed; each is asked for by what needs it."""
+    try:
+        lines = requires("imageloop") or []
+    except PackageNotFoundError:
+        return Check("extras", "note", "imageloop runs from its folder, so its extras are not known", "pip install --editable .")
+    wanted: dict[str, list[str]] = {}
+    for line in lines:
+        match = re.match(r"([\w.-]+).*;.*extra\s*==\s*['\"]([\w-]+)['\"]", line)
+        if match and match[2] != "dev" and not _installed(match[1]):
+            wanted.setdefault(match[2], []).append(match[1])
+    if not wanted:
+        return Check("extras", "well", "all installed")
+    missing = ", ".join(f"{extra} ({', '.join(names)})" for extra, names in wanted.items())
+    return Check("extras", "note", f"not installed: {missing}", f"where you need them: pip install 'imageloop[{','.join(wanted)}]'")
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def torch_and_torchvision(load: Load) -> Check:
     """Whether torch imports, and torchvision was built for it: two indexes give two builds, and open_clip then cannot be imported."""
     try:
@@ -92,29 +120,59 @@ def torch_and_torchvision(load: Load) -> Check:
     return Check("torch", "well", f"torch {torch.__version__} with torchvision {vision.__version__}")
 
 
-def devices(load: Load) -> list[Check]:
-    """What can be computed on: CUDA devices, Apple's GPU, else the CPU."""
+def devices(load: Load, variables: Mapping[str, str], find: Find = shutil.which) -> list[Check]:
+    """What can be computed on: CUDA devices, Apple's GPU, else the CPU; and why a GPU is not seen. `find` looks for a program."""
     try:
         torch = load("torch")
     except (ImportError, OSError, RuntimeError):
         return []
-    if torch.cuda.is_available():
-        names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-        return [Check("cuda", "well", f"cuda:{i} {gpu.name}, {gpu.total_memory / GIGABYTE:.0f} GB") for i, gpu in enumerate(names)]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        available = torch.cuda.is_available()
+    if available:
+        return [_gpu(torch, number) for number in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         return [Check("mps", "well", "Apple GPU")]
-    if torch.version.cuda and shutil.which("nvidia-smi"):
-        return [
-            Check(
-                "cuda",
-                "broken",
-                "a driver is installed but torch sees no GPU",
-                "update the driver, or unset CUDA_VISIBLE_DEVICES; see nvidia-smi",
-            )
-        ]
+    why = _unseen(torch, " ".join(str(warning.message) for warning in said), variables, bool(find("nvidia-smi")))
+    if why:
+        return [why]
     return [
         Check("device", "note", f"no GPU that torch can use; {torch.get_num_threads()} CPU threads: the built-in models are made for this")
     ]
+
+
+def _unseen(torch: ModuleType, said: str, variables: Mapping[str, str], driver: bool) -> Check | None:
+    """Why torch sees no CUDA device where there may be one."""
+    old = re.search(r"driver on your system is too old \(found version (\d+)\)", said)
+    if old:
+        knows = f"{int(old[1]) // 1000}.{int(old[1]) % 1000 // 10}"
+        found = f"the driver knows CUDA {knows}, and torch {torch.__version__} is built for CUDA {torch.version.cuda}"
+        return Check("cuda", "broken", found, "update the NVIDIA driver, or install a torch for that CUDA: pytorch.org/get-started/locally")
+    if not driver:
+        return None
+    if torch.version.cuda is None:
+        found = f"a driver is installed, but torch {torch.__version__} is built without CUDA"
+        return Check("cuda", "broken", found, "install torch and torchvision for CUDA in one command: pytorch.org/get-started/locally")
+    if "CUDA_VISIBLE_DEVICES" in variables:
+        found = f"CUDA_VISIBLE_DEVICES={variables['CUDA_VISIBLE_DEVICES']} lets torch see no GPU"
+        return Check("cuda", "broken", found, "unset CUDA_VISIBLE_DEVICES, or set it to a number that nvidia-smi shows")
+    return Check(
+        "cuda", "broken", f"a driver is installed but torch sees no GPU{': ' * bool(said)}{said[:200]}", "see what nvidia-smi says"
+    )
+
+
+def _gpu(torch: ModuleType, number: int) -> Check:
+    """One CUDA device: whether this torch has code for it, and how much of its memory is free."""
+    gpu, built = torch.cuda.get_device_properties(number), torch.cuda.get_arch_list()
+    found = f"cuda:{number} {gpu.name}, {gpu.total_memory / GIGABYTE:.0f} GB"
+    least = min((int(name[3:]) for name in built if re.fullmatch(r"sm_\d+", name)), default=0)
+    if gpu.major * 10 + gpu.minor < least:
+        older = f"{found}; torch {torch.__version__} has no code for it (sm_{gpu.major}{gpu.minor}, the oldest is sm_{least})"
+        return Check("cuda", "broken", older, "use --device cpu, or install an older torch: pytorch.org/get-started/previous-versions")
+    free = torch.cuda.mem_get_info(number)[0]
+    if free < gpu.total_memory / 2:
+        return Check("cuda", "note", f"{found}, {free / GIGABYTE:.0f} GB free", "nvidia-smi shows which program holds the rest")
+    return Check("cuda", "well", f"{found}, {free / GIGABYTE:.0f} GB free")
 
 
 def memory() -> Check:

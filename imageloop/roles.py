@@ -1,7 +1,7 @@
 """What a model must be able to do to take part. A foreign model is wrapped into one of these, not subclassed.
 
-All three are called with exactly `recipe.batch` rows (see `loop.in_batches`, which pads short batches), and a row's result must depend
-on that row alone. Randomness comes from the seeds given, one CPU `torch.Generator` a row, and from nowhere else.
+Captioning, drawing and embedding are called with exactly `recipe.batch` rows (see `loop.in_batches`, which pads short batches), and a
+row's result must depend on that row alone. Randomness comes from the seeds given, one CPU `torch.Generator` a row, and from nowhere else.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,29 @@ class Generator(Protocol):
         """One picture for each prompt, drawn with its seed; order and length are kept. M candidates are M rows."""
         ...
 
+    def fits(self, prompt: str) -> bool:
+        """Whether every text encoder reads the whole prompt; True also where that is not known."""
+        ...
 
-class Embedder(Protocol):
-    """Images and texts to unit vectors in one space."""
+
+class TextEmbedder(Protocol):
+    """Texts to unit vectors."""
 
     @property
     def recipe(self) -> Recipe: ...
 
-    def embed_images(self, images: Sequence[Pixels]) -> Float[np.ndarray, "n d"]:
-        """One unit row (float32) for each picture."""
-        ...
-
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each text."""
+        ...
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text is longer than what is read of it. Any number of texts; no model runs."""
+        ...
+
+
+class Embedder(TextEmbedder, Protocol):
+    """Images and texts to unit vectors in one space."""
+
+    def embed_images(self, images: Sequence[Pixels]) -> Float[np.ndarray, "n d"]:
+        """One unit row (float32) for each picture."""
         ...

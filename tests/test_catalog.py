@@ -9,6 +9,7 @@ import pytest
 
 from imageloop.catalog import ROWS, find, label
 from imageloop.errors import ModelError
+from imageloop.instructions import instruction
 
 
 def folder(path: Path, file: str, **config: str) -> Path:
@@ -30,6 +31,35 @@ def test_names_are_one_of_a_kind_within_a_role() -> None:
 def test_rows_hold_only_what_json_holds() -> None:
     for row in ROWS:
         json.dumps(dict(row.settings), allow_nan=False)
+
+
+def test_every_row_of_the_hub_says_under_which_licence_and_how_large_it_is() -> None:
+    for row in ROWS:
+        assert row.licence
+        assert row.parameters is not None
+        assert row.parameters > 0 or row.family == "analytic"
+        assert row.role != "generator" or row.family == "analytic" or row.settings["size"] % 8 == 0
+
+
+def test_every_instruction_a_row_names_is_one() -> None:
+    named = {row.settings["instruction"] for row in ROWS if "instruction" in row.settings}
+    assert named
+    assert all(instruction(name) != name for name in named)
+
+
+def test_a_tag_of_open_clip_is_one_that_open_clip_has() -> None:
+    import open_clip
+
+    for row in ROWS:
+        if row.family == "open_clip" and not row.local:
+            architecture, _, tag = row.target.partition("/")
+            assert open_clip.get_pretrained_cfg(architecture, tag)["hf_hub"].strip("/") == row.repository
+
+
+def test_the_catalog_is_there_at_once() -> None:
+    code = "import time; start = time.process_time(); import imageloop.catalog; print(time.process_time() - start)"
+    runs = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3))
+    assert min(float(run.stdout) for run in runs) < 0.3
 
 
 def test_the_catalog_imports_nothing_heavy() -> None:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from imageloop.catalog import Row
-from imageloop.roles import Captioner, Embedder, Generator
+from imageloop.roles import Captioner, Embedder, Generator, TextEmbedder
 
 # Without this MKL picks its kernels by the memory alignment of each matrix, so that a row's last bits depend on its slot in the batch
 # (https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/current/obtaining-numerically-reproducible-results.html).
@@ -21,6 +21,10 @@ MODULES: Mapping[tuple[str, str], str] = {
     ("generator", "diffusers"): "generators",
     ("embedder", "open_clip"): "embedders",
     ("embedder", "transformers"): "towers",
+    ("text-embedder", "transformers"): "sentences",
+    ("captioner", "openai"): "remote",
+    ("generator", "openai"): "remote",
+    ("generator", "a1111"): "a1111",
 }
 """Which module of this package has the `load_ROLE` for a role and a family."""
 
@@ -53,6 +57,13 @@ def load_embedder(
     return cast(Embedder, _load(row, "embedder", device, dtype, batch, overrides))
 
 
+def load_text_embedder(
+    row: Row, *, device: str = "auto", dtype: str = "auto", batch: int, overrides: Mapping[str, Any] | None = None
+) -> TextEmbedder:
+    """The sentence model of a row, ready to embed exactly `batch` texts a call; arguments, dtype and errors as for `load_embedder`."""
+    return cast(TextEmbedder, _load(row, "text-embedder", device, dtype, batch, overrides))
+
+
 def _load(row: Row, role: str, device: str, dtype: str, batch: int, overrides: Mapping[str, Any] | None) -> object:
     module = import_module(f"imageloop.models.{MODULES[role, row.family]}")
-    return getattr(module, f"load_{role}")(row, device=device, dtype=dtype, batch=batch, overrides=overrides or {})
+    return getattr(module, f"load_{role.replace('-', '_')}")(row, device=device, dtype=dtype, batch=batch, overrides=overrides or {})

@@ -81,6 +81,10 @@ class AnalyticGenerator:
             pictures.append(Picture(draw(state, datum, world, int(self.recipe.settings["size"])), words, dict(words)))
         return pictures
 
+    def fits(self, _prompt: str) -> bool:
+        """True: a prompt of any length names a hypothesis."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class AnalyticEmbedder:
@@ -99,6 +103,10 @@ class AnalyticEmbedder:
         _check_rows(self.recipe, texts)
         count = len(world_of(self.recipe.settings).prior)
         return np.eye(count, dtype=np.float32)[[read_state(text, count) for text in texts]]
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """False for each: a text is read to its end."""
+        return [False] * len(texts)
 
 
 def load_captioner(row: Row, *, batch: int, overrides: Mapping[str, Any], **_machine: str) -> AnalyticCaptioner:

@@ -1,20 +1,23 @@
 """Image to text by any captioning model of transformers.
 
 Three habits: *straight* (BLIP, BLIP-2, GIT, ViT-GPT2 write a caption when shown a picture), *task* (Florence-2 wants a task token) and
-*chat* (LLaVA, SmolVLM, Qwen-VL, Gemma, InternVL are asked).
+*chat* (LLaVA, SmolVLM, Qwen-VL, Gemma, InternVL are asked). Models whose code is not in transformers are `own_code`'s.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import transformers
-from huggingface_hub import snapshot_download
 from PIL import Image
 from transformers import (
     AutoImageProcessor,
+    AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    AutoModelForMaskedLM,
     AutoProcessor,
     AutoTokenizer,
     GenerationConfig,
@@ -23,9 +26,11 @@ from transformers import (
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import loading
+from imageloop.instructions import DEFAULT, instruction
+from imageloop.models import fetching, loading, own_code, placing
 from imageloop.models.sampling import Chosen, Decoding, RowSampler, ended
 from imageloop.records import Caption, Pixels, Recipe
+from imageloop.roles import Captioner
 
 PINS: Mapping[str, Any] = {
     "decoding": "sample",
@@ -38,8 +43,7 @@ PINS: Mapping[str, Any] = {
     "no_repeat_ngram_size": 0,
 }
 """How a captioner decodes unless a row says otherwise; a checkpoint's own generation settings are not used, its token ids are."""
-KNOWN = {*PINS, "habit", "instruction", "task", "prefix", "max_pixels", "image_processor"}
-INSTRUCTION = "Describe this image in one sentence."
+KNOWN = {*PINS, "habit", "instruction", "task", "prefix", "max_pixels", "image_processor", "image_settings", "offload", "quantize"}
 
 
 class Parts(NamedTuple):
@@ -68,11 +72,22 @@ class TransformersCaptioner:
         if not len(images) == len(seeds) == self._recipe.batch:
             raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(images)}")
         chosen: list[Chosen | None] = [None] * len(images)
-        for rows in self._groups(images):
-            padded = rows + [rows[-1]] * (len(images) - len(rows))
-            for row, result in zip(rows, self._decode([images[i] for i in padded], [seeds[i] for i in padded]), strict=False):
-                chosen[row] = result
-        return [self._caption(result) for result in chosen if result is not None]
+        with loading.room_for(self._recipe), placing.lent(self._parts.model, self._recipe):
+            for rows in self._groups(images):
+                padded = rows + [rows[-1]] * (len(images) - len(rows))
+                for row, result in zip(rows, self._decode([images[i] for i in padded], [seeds[i] for i in padded]), strict=False):
+                    chosen[row] = result
+        return [self._caption(result, image) for result, image in zip(chosen, images, strict=True) if result is not None]
+
+    def with_batch(self, batch: int) -> "TransformersCaptioner":
+        """The same weights, called with `batch` pictures."""
+        return TransformersCaptioner(self._parts, replace(self._recipe, batch=batch))
+
+    def to(self, device: str) -> None:
+        """Move the weights, unless their recipe has settled where they lie; they must be back before the next call."""
+        if placing.movable(self._recipe.settings):
+            self._parts.model.to(device)
+            loading.empty_cache()
 
     def _groups(self, images: Sequence[Pixels]) -> list[list[int]]:
         """Rows that may share a call. A chat model's prompt grows with the picture: another size beside a row would pad it."""
@@ -81,8 +96,13 @@ class TransformersCaptioner:
         shapes = dict.fromkeys(image.shape for image in images)
         return [[row for row, image in enumerate(images) if image.shape == shape] for shape in shapes]
 
-    def _caption(self, chosen: Chosen) -> Caption:
+    def _caption(self, chosen: Chosen, image: Pixels) -> Caption:
+        settings = self._recipe.settings
         text = self._parts.tokenizer.decode(chosen.tokens, skip_special_tokens=True).strip()
+        if settings["habit"] == "task":
+            height, width = image.shape[:2]
+            answers = self._parts.processor.post_process_generation(text, task=settings["task"], image_size=(width, height))
+            text = answers[settings["task"]]
         return Caption(text, len(chosen.tokens), chosen.cut, chosen.log_probability, chosen.entropy)
 
     def _decode(self, images: Sequence[Pixels], seeds: Sequence[int]) -> list[Chosen]:
@@ -121,48 +141,73 @@ class TransformersCaptioner:
         return inputs.to(parts.model.device, parts.model.dtype)  # type: ignore[no-any-return]
 
 
-def load_captioner(row: Row, *, device: str, dtype: str, batch: int, overrides: Mapping[str, Any]) -> TransformersCaptioner:
+def load_captioner(row: Row, *, device: str, dtype: str, batch: int, overrides: Mapping[str, Any]) -> Captioner:
     """Load a captioner of transformers from its folder or the hub, safetensors only. Raises ModelError or DeviceError."""
     place = loading.resolve_device(device)
     number = loading.resolve_dtype(dtype, place)
-    settings = loading.merge_settings(row, overrides, PINS, KNOWN)
+    placing.refuse_what_cannot_be(row, {**row.settings, **overrides}, place)
+    if own_code.brings_code(row):
+        return own_code.load(row, place, number, batch, overrides)
+    settings = placing.asked_for(loading.merge_settings(row, overrides, PINS, KNOWN))
     if settings["decoding"] not in ("sample", "greedy", "beam"):
         raise ModelError(f"{row.name}: decoding {settings['decoding']!r} is none of sample, greedy, beam")
     loading.quieten(transformers.utils.logging)
-    folder, revision = _fetch(row)
+    folder, revision = fetching.folder_and_revision(row, check=lambda folder: _refuse_what_writes_no_captions(row, folder))
     with loading.told_to_people(row):
-        parts = _load_parts(row, folder, number, settings)
+        parts = _load_parts(row, folder, place, number, settings)
         settings = {**settings, **_described(parts, settings)}
         _decoder(parts.model).generation_config = _generation(_decoder(parts.model), settings)
-        parts.model.to(place).eval()
-    return TransformersCaptioner(parts, loading.recipe_of(row, revision, place, number, batch, settings, "transformers", "torchvision"))
+        parts.model.eval()
+        if placing.movable(settings):
+            parts.model.to(place)
+    return TransformersCaptioner(
+        parts, loading.recipe_of(row, revision, place, number, batch, settings, "transformers", "torchvision", *placing.libraries(settings))
+    )
 
 
-def _fetch(row: Row) -> tuple[Path, str]:
-    if row.local:
-        folder = loading.folder_of(row)
-        return folder, loading.fingerprint(folder)
+def _refuse_what_writes_no_captions(row: Row, folder: Path) -> None:
     with loading.told_to_people(row):
-        folder = Path(
-            snapshot_download(row.target, revision=row.revision or None, ignore_patterns=["*.bin", "*.h5", "*.msgpack", "*.onnx"])
+        config = transformers.AutoConfig.from_pretrained(folder, **loading.HERE)
+    if config.model_type == "smolvlm" and find_spec("num2words") is None:
+        raise ModelError(f"{row.name}: needs the package num2words; type pip install 'imageloop[smolvlm]'")
+    if type(config) in AutoModelForImageTextToText._model_mapping:
+        return
+    if type(config) in AutoModelForCausalLM._model_mapping or type(config) in AutoModelForMaskedLM._model_mapping:
+        raise ModelError(
+            f"{row.name}: a {config.model_type} model knows texts only and sees no pictures; name one that does, e.g. blip-base"
         )
-    return folder, folder.name
+    raise ModelError(f"{row.name}: a {config.model_type} model writes no captions of pictures; name an image-text-to-text model")
 
 
-def _load_parts(row: Row, folder: Path, dtype: torch.dtype, settings: Mapping[str, Any]) -> Parts:
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    if type(config) not in AutoModelForImageTextToText._model_mapping:
-        raise ModelError(f"{row.name}: a {config.model_type} model writes no captions of pictures; name an image-text-to-text model")
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
-    extra = {"backend": settings["image_processor"]} if "image_processor" in settings else {}
-    if "max_pixels" in settings:
-        extra["max_pixels"] = settings["max_pixels"]
-    processor = AutoProcessor.from_pretrained(folder, local_files_only=True, **extra)
+def _load_parts(row: Row, folder: Path, device: torch.device, dtype: torch.dtype, settings: Mapping[str, Any]) -> Parts:
+    fewer_bits = placing.quantized_model(settings, device, dtype)
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, use_safetensors=True, **loading.HERE, **fewer_bits)
+    extra = {**settings.get("image_settings", {}), **({"backend": settings["image_processor"]} if "image_processor" in settings else {})}
+    processor = AutoProcessor.from_pretrained(folder, **loading.HERE, **extra)
     if hasattr(processor, "image_processor"):
         processor.tokenizer.padding_side = "left"
-        return Parts(model, processor.image_processor, processor.tokenizer, processor)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return Parts(model, AutoImageProcessor.from_pretrained(folder, local_files_only=True, **extra), tokenizer, None)
+        parts = Parts(model, processor.image_processor, processor.tokenizer, processor)
+    else:
+        images = AutoImageProcessor.from_pretrained(folder, **loading.HERE, **extra)
+        parts = Parts(model, images, AutoTokenizer.from_pretrained(folder, **loading.HERE), None)
+    _follow_budget(row, parts.image_processor, settings)
+    return parts
+
+
+def _follow_budget(row: Row, images: Any, settings: Mapping[str, Any]) -> None:
+    """Let a picture have at most `max_pixels`, where each is a part of the prompt. Raises ModelError for what the processor lacks."""
+    takes = images.valid_kwargs.__annotations__
+    for name in settings.get("image_settings", {}):
+        if name not in takes:
+            raise ModelError(
+                f"{row.name}: {type(images).__name__} takes no {name!r} in image_settings; it takes {', '.join(sorted(takes))}"
+            )
+    if "max_pixels" in settings and "max_pixels" not in takes:
+        raise ModelError(f"{row.name}: its pictures cost the same whatever their size; leave max_pixels out")
+    if "max_pixels" in settings:
+        # The processors that have such a budget call both areas edges.
+        most = settings["max_pixels"]
+        images.size = {"shortest_edge": min(images.size["shortest_edge"], most), "longest_edge": most}
 
 
 def _described(parts: Parts, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,10 +216,15 @@ def _described(parts: Parts, settings: Mapping[str, Any]) -> dict[str, Any]:
     habit = settings.get("habit") or ("task" if "task" in settings else "chat" if chat else "straight")
     found = {"habit": habit, "architecture": type(parts.model).__name__, "image_processor": parts.image_processor.backend}
     if habit == "chat":
-        found["instruction"] = settings.get("instruction", INSTRUCTION)
-    if habit == "task" and "task" not in settings:
-        raise ModelError("a model of the habit 'task' needs its task token; set task, e.g. <CAPTION>")
+        found["instruction"] = instruction(settings.get("instruction", DEFAULT))
+    if habit == "task" and _kind_of_task(parts, settings) != "pure_text":
+        raise ModelError("a model of the habit 'task' needs the token of a task that it answers with a text; set task, e.g. <CAPTION>")
     return found
+
+
+def _kind_of_task(parts: Parts, settings: Mapping[str, Any]) -> str | None:
+    kinds: Mapping[str, str] = getattr(parts.processor, "tasks_answer_post_processing_type", {})
+    return kinds.get(settings.get("task", ""))
 
 
 def _decoder(model: Any) -> Any:

@@ -3,19 +3,17 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import open_clip
 import torch
-from huggingface_hub import snapshot_download
 from jaxtyping import Float
 from PIL import Image
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import loading
+from imageloop.models import fetching, loading
 from imageloop.records import Pixels, Recipe
 
 
@@ -40,7 +38,7 @@ class OpenClipEmbedder:
         """One unit row (float32) for each of exactly `recipe.batch` pictures."""
         self._check(len(images))
         pixels = torch.stack([self._preprocess(Image.fromarray(image)) for image in images])
-        with torch.inference_mode():
+        with loading.room_for(self._recipe), torch.inference_mode():
             return self._unit_rows(self._model.encode_image(pixels.to(self._device, self._dtype)))
 
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
@@ -52,10 +50,14 @@ class OpenClipEmbedder:
     def text_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included; what exceeds `text_limit` is not read."""
         wrapped = getattr(self._tokenizer, "tokenizer", None)
-        if wrapped is not None:
+        if wrapped is not None and texts:
             rows = wrapped([self._tokenizer.clean_fn(text) for text in texts], verbose=False).input_ids
             return [len(row) for row in rows]
         return [len(self._tokenizer.encode(text)) + 2 for text in texts]
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text is longer than `text_limit`; any number of texts."""
+        return [count > self.text_limit for count in self.text_tokens(texts)]
 
     def _unit_rows(self, vectors: torch.Tensor) -> Float[np.ndarray, "n d"]:
         rows = torch.nn.functional.normalize(vectors.float(), dim=-1)
@@ -100,11 +102,8 @@ def _target(row: Row) -> tuple[str, str | None, str]:
             tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture))
             raise ModelError(f"{row.name}: open_clip has no weights {tag!r} for {architecture}; it has {tags}")
         return architecture, tag, tag
-    with loading.told_to_people(row):
-        folder = Path(snapshot_download(row.target, revision=row.revision or None, ignore_patterns=["*.bin", "*.pt", "*.pth"]))
-    if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{row.name}: {row.target} is not made for open_clip; type transformers:{row.target} if transformers reads it")
-    return f"local-dir:{folder}", None, folder.name
+    folder, revision = fetching.folder_and_revision(row)
+    return f"local-dir:{folder}", None, revision
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import inspect
 import math
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import numpy as np
 import torch
 import transformers
 from diffusers import DiffusionPipeline
-from huggingface_hub import hf_hub_download
-from safetensors.torch import load_file
 
 from imageloop.catalog import PIPELINE_PINS, Row
 from imageloop.errors import ModelError
-from imageloop.models import loading
+from imageloop.models import fetching, loading, placing
 from imageloop.models.prompt_reader import PromptReader
+from imageloop.models.refitting import refit
 from imageloop.records import Picture, Recipe
 
 RESERVED = {"prompt", "generator", "output_type", "return_dict", "height", "width", "num_inference_steps", "num_images_per_prompt"}
@@ -44,16 +44,35 @@ class DiffusersGenerator:
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Picture]:
         """One picture for each of exactly `recipe.batch` prompts, uint8 of the recipe's size.
 
-        Raises ModelError when the pipeline draws values that are no numbers, or another size.
+        Raises ModelError when the pipeline draws values that are no numbers, or another size, and OutOfMemory.
         """
         if not len(prompts) == len(seeds) == self._recipe.batch:
             raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(prompts)}")
+        with loading.room_for(self._recipe):
+            return self._drawn(prompts, seeds)
+
+    def _drawn(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Picture]:
         counts = self._reader.read(prompts)
         chunks = [slice(row, row + 1) for row in range(len(prompts))] if self._singly else [slice(0, len(prompts))]
         drawn = [self._draw(list(prompts[chunk]), seeds[chunk]) for chunk in chunks]
         pixels = np.concatenate([images for images, _ in drawn])
         blanked = [flag for _, flags in drawn for flag in flags]
         return [Picture(image, count.tokens, count.read, flag) for image, count, flag in zip(pixels, counts, blanked, strict=True)]
+
+    def with_batch(self, batch: int) -> "DiffusersGenerator":
+        """The same weights, called with `batch` prompts."""
+        return DiffusersGenerator(self._pipeline, replace(self._recipe, batch=batch))
+
+    def to(self, device: str) -> None:
+        """Move the weights, unless their recipe has settled where they lie; they must be back before the next call."""
+        if placing.movable(self._recipe.settings):
+            self._pipeline.to(device)
+            loading.empty_cache()
+
+    def fits(self, prompt: str) -> bool:
+        """Whether every text encoder reads the whole prompt."""
+        counts = self._reader.read([prompt])[0]
+        return counts.read == counts.tokens
 
     def _draw(self, prompts: list[str], seeds: Sequence[int]) -> tuple[np.ndarray, list[bool]]:
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
@@ -74,41 +93,56 @@ def load_generator(row: Row, *, device: str, dtype: str, batch: int, overrides: 
     """Load a diffusers pipeline from its folder or the hub, safetensors only. Raises ModelError or DeviceError."""
     place = loading.resolve_device(device)
     number = loading.resolve_dtype(dtype, place)
+    placing.refuse_what_cannot_be(row, {**row.settings, **overrides}, place)
     loading.quieten(diffusers.utils.logging, transformers.utils.logging)
-    folder, revision = _fetch(row)
+    folder, revision = fetching.folder_and_revision(row, lambda cached: _download(row, cached))
     with loading.told_to_people(row):
         name = DiffusionPipeline.load_config(folder)["_class_name"]
         kind = getattr(diffusers, name, None)
         if kind is None or "prompt" not in inspect.signature(kind.__call__).parameters:
             raise ModelError(f"{row.name}: {name} is no pipeline of diffusers {diffusers.__version__} that draws from a text")
-        settings = loading.merge_settings(row, overrides, PIPELINE_PINS.get(name, {}), _known(kind))
-        types = {"default": number, **{part: loading.resolve_dtype(of, place) for part, of in settings.get("part_dtypes", {}).items()}}
+        settings = placing.asked_for(loading.merge_settings(row, overrides, PIPELINE_PINS.get(name, {}), _known(kind)))
+        types = {"default": number, **_part_dtypes(row, folder, settings, place)}
         watermark = {"add_watermarker": False} if "add_watermarker" in inspect.signature(kind.__init__).parameters else {}
-        pipeline = DiffusionPipeline.from_pretrained(folder, dtype=types, use_safetensors=True, local_files_only=True, **watermark)
-        _refit(pipeline, settings, place, number)
-        pipeline.to(place)
+        fewer_bits = placing.quantized_pipeline(settings, folder, number)
+        pipeline = DiffusionPipeline.from_pretrained(
+            folder, dtype=types, use_safetensors=True, local_files_only=True, **watermark, **fewer_bits
+        )
+        refitted = refit(pipeline, row, settings, number)
         _lay_out(pipeline)
+        placing.split_up_decoding(pipeline, row, settings)
+        placing.put(pipeline, settings, place)
         if settings.get("compile"):
             _compile(pipeline, row.name, place)
     pipeline.set_progress_bar_config(disable=True)
     found = _defaults(pipeline)
-    settings = {**found, **settings, "scheduler": found["scheduler"], "pipeline": name}
-    return DiffusersGenerator(pipeline, loading.recipe_of(row, revision, place, number, batch, settings, "diffusers", "transformers"))
+    settings = {**found, **settings, **refitted, "scheduler": found["scheduler"], "pipeline": name}
+    return DiffusersGenerator(
+        pipeline,
+        loading.recipe_of(row, revision, place, number, batch, settings, "diffusers", "transformers", *placing.libraries(settings)),
+    )
 
 
-def _fetch(row: Row) -> tuple[Path, str]:
-    if row.local:
-        folder = loading.folder_of(row)
-        return folder, loading.fingerprint(folder)
-    with loading.told_to_people(row):
-        folder = Path(DiffusionPipeline.download(row.target, revision=row.revision or None, use_safetensors=True))
-    return folder, folder.name
+def _download(row: Row, cached: bool) -> str | Path:
+    revision = row.revision or None
+    folder: str | Path = DiffusionPipeline.download(row.target, revision=revision, use_safetensors=True, local_files_only=cached)
+    return folder
+
+
+def _part_dtypes(row: Row, folder: Path, settings: Mapping[str, Any], device: torch.device) -> dict[str, torch.dtype]:
+    """The dtypes of single parts. Raises ModelError for a part that the pipeline has not."""
+    asked = settings.get("part_dtypes", {})
+    parts = [name for name, of in DiffusionPipeline.load_config(folder).items() if not name.startswith("_") and isinstance(of, list)]
+    for part in asked:
+        if part not in parts:
+            raise ModelError(f"{row.name}: part_dtypes names {part!r}; the parts are {', '.join(parts)}")
+    return {part: loading.resolve_dtype(of, device) for part, of in asked.items()}
 
 
 def _known(kind: Any) -> set[str]:
     """The settings a pipeline class takes: our own names and every argument of its call that we do not fill ourselves."""
     arguments = {name for name in inspect.signature(kind.__call__).parameters if name not in ("self", "args", "kwargs")}
-    return (arguments - RESERVED) | {"steps", "size", "scheduler", "part_dtypes", "unet", "compile"}
+    return (arguments - RESERVED) | {"steps", "size", "scheduler", "part_dtypes", "unet", "compile", *placing.SETTINGS}
 
 
 def _defaults(pipeline: Any) -> dict[str, Any]:
@@ -160,23 +194,11 @@ def _compile(pipeline: Any, name: str, device: torch.device) -> None:
     if device.type == "cpu" and not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
         raise ModelError(f"{name}: compile needs a C++ compiler; install g++, or leave compile out")
     denoiser = getattr(pipeline, "transformer", None) or pipeline.unet
+    if device.type != "cpu" and getattr(denoiser, "_repeated_blocks", None):
+        denoiser.compile_repeated_blocks(fullgraph=True)
+        return
     lists = [module for module in denoiser.modules() if isinstance(module, torch.nn.ModuleList) and len(module) > 1]
     # Weights that are known constants can be laid out for the processor; on a GPU that would only cost memory.
     options = {"freezing": True} if device.type == "cpu" else {}
     for block in max(lists, key=len, default=[denoiser]):
         block.compile(options=options)
-
-
-def _refit(pipeline: Any, settings: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> None:
-    """Put in the scheduler and the denoiser that the settings name in place of the folder's."""
-    if "scheduler" in settings:
-        wanted = dict(settings["scheduler"])
-        kind = getattr(diffusers, wanted.pop("class", type(pipeline.scheduler).__name__))
-        pipeline.scheduler = kind.from_config(pipeline.scheduler.config, **wanted)
-    if "unet" in settings:
-        path = Path(settings["unet"])
-        if not path.is_file():
-            owner, name, file = str(settings["unet"]).split("/", 2)
-            path = Path(hf_hub_download(f"{owner}/{name}", file))
-        pipeline.unet.load_state_dict(load_file(path))
-        pipeline.unet.to(device=device, dtype=dtype)

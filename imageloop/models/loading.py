@@ -1,24 +1,41 @@
 """What every family needs to load a model: device, dtype, settings, the weights' fingerprint, and errors that people can act on."""
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import constants
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from safetensors import SafetensorError
 
 from imageloop.catalog import Row
-from imageloop.errors import DeviceError, ModelError
+from imageloop.errors import DeviceError, ImageloopError, ModelError, OutOfMemory
 from imageloop.records import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FULL = re.compile(r"can't allocate memory|not enough memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
+"""How a RuntimeError says that memory ran out."""
+HTTPError = cast(type[Exception], next(kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"))
+"""What the hub's HTTP client raises: httpx or httpx2, by the version of huggingface_hub, which does not give it a name to import."""
+HERE = {"local_files_only": True, "trust_remote_code": False}
+"""Arguments of every `from_pretrained`: what is read lies in the folder already, and no code in it is run (or asked about) by surprise."""
 SAMPLE = 1 << 20
 """Bytes read from each end of a file for its fingerprint: training moves every weight, so the ends tell, and 20 GB need not be read."""
 
@@ -127,29 +144,101 @@ def quieten(*libraries: Any) -> None:
 
 
 @contextmanager
-def told_to_people(row: Row) -> Iterator[None]:
-    """Turn what the libraries raise while a model is loaded into one line that says what to do."""
-    where = f"{row.name}: {row.target}" if row.target != row.name else row.name
+def room_for(recipe: Recipe) -> Iterator[None]:
+    """Turn a lack of memory while a model works into one line that names the batch that failed and the one to try. Raises OutOfMemory."""
     try:
         yield
-    except GatedRepoError as error:
-        raise ModelError(
-            f"{where} is gated; accept its licence at https://huggingface.co/{row.target} and log in with `hf auth login`"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelError(f"{where} has no revision {row.revision!r}; leave it out or name a commit, branch or tag of it") from error
-    except RepositoryNotFoundError as error:
-        raise ModelError(f"{where} is no model on the hub, or a private one; check the spelling or log in with `hf auth login`") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, ConnectionError) as error:
-        raise ModelError(
-            f"{where} is not in the cache and the hub cannot be reached; fetch it once with `hf download {row.target}`"
-        ) from error
-    except SafetensorError as error:
-        raise ModelError(f"{where}: its weights cannot be read ({_line(error)}); download or save the model again") from error
-    except ImportError as error:
-        raise ModelError(f"{where} needs a package that is not installed ({_line(error)})") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise ModelError(f"{where} does not load as a {row.role} ({_line(error)}); is it one, and whole?") from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        empty_cache()
+        smaller = f"--batch {recipe.batch // 2}" if recipe.batch > 1 else "--offload model, --dtype bf16 or a smaller --size"
+        raise OutOfMemory(f"{recipe.name}: a batch of {recipe.batch} does not fit the memory of {recipe.device}; try {smaller}") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: torch's own type, and the texts of CPU, CUDA libraries and Apple's GPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (isinstance(error, RuntimeError) and bool(FULL.search(str(error))))
+
+
+def empty_cache() -> None:
+    """Give back what torch keeps of a GPU's memory for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def told_to_people(row: Row) -> Iterator[None]:
+    """Turn what the libraries raise while a model is loaded into one line that says what to do. Raises ModelError, OutOfMemory."""
+    try:
+        yield
+    except ImageloopError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        ImportError,
+        MemoryError,
+        HTTPError,
+        SafetensorError,
+    ) as error:
+        where = f"{row.name}: {row.target}" if row.target != row.name else row.name
+        if is_out_of_memory(error):
+            empty_cache()
+            raise OutOfMemory(f"{where} does not fit the memory; try --offload model, --quantize 8bit or --dtype bf16") from error
+        raise ModelError(f"{where} {_said(row, error)}") from error
+
+
+def _said(row: Row, error: BaseException) -> str:
+    """What an error means for whoever named the model; the chain of its causes is looked through, as libraries wrap what the hub said."""
+    causes = list(_causes(error))
+    for kind, text in _sayings(row).items():
+        if any(isinstance(cause, kind) for cause in causes):
+            return text
+    for cause in causes:
+        if (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)) or "No space left on device" in str(cause):
+            return f"could not be fetched: the disk of {constants.HF_HUB_CACHE} is full; free some space, or set HF_HOME to another folder"
+        if isinstance(cause, PermissionError):
+            return f"could not be fetched: {cause.filename or constants.HF_HUB_CACHE} is closed to you; set HF_HOME to a folder of your own"
+        if isinstance(cause, RemoteEntryNotFoundError):
+            return f"lacks a file that it needs ({_line(cause)}); name another revision or another model"
+        if isinstance(cause, LocalEntryNotFoundError | HTTPError | ConnectionError):
+            return f"is not in the cache and the hub cannot be reached; fetch it once with `{fetch_command(row)}`"
+    if isinstance(error, SafetensorError):
+        return f"has weights that cannot be read ({_line(error)}); download or save the model again"
+    if isinstance(error, ImportError):
+        return f"needs a package that is not installed ({_line(error)})"
+    if re.search(r"safetensors", str(error)) and isinstance(error, OSError):
+        return (
+            f"has a part without .safetensors weights ({_line(error)}); name a revision that has them, or save it with save_pretrained(…)"
+        )
+    return f"does not load as a {row.role} ({_line(error)}); is it one, and whole?"
+
+
+def _sayings(row: Row) -> dict[type[BaseException], str]:
+    """What each refusal of the hub means, the narrower before the wider."""
+    repository = row.repository or row.target
+    return {
+        GatedRepoError: f"is gated; accept its licence at https://huggingface.co/{repository} and log in with `hf auth login`",
+        RevisionNotFoundError: f"has no revision {row.revision!r}; leave it out or name a commit, branch or tag of it",
+        RepositoryNotFoundError: "is no model on the hub, or a private one; check the spelling or log in with `hf auth login`",
+        OfflineModeIsEnabled: f"is not in the cache and HF_HUB_OFFLINE is set; unset it, then fetch it with `{fetch_command(row)}`",
+    }
+
+
+def fetch_command(row: Row) -> str:
+    """What to type to fetch a model into the hub's cache."""
+    return f"hf download {row.repository or row.target}" + (f" --revision {row.revision}" if row.revision else "")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _line(error: BaseException) -> str:

@@ -1,20 +1,18 @@
 """Images and texts to unit vectors, by the two-tower models of transformers (CLIP, SigLIP) and its image-only ones (DINOv2)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from huggingface_hub import snapshot_download
 from jaxtyping import Float
 from PIL import Image
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import loading
+from imageloop.models import fetching, loading
 from imageloop.records import Pixels, Recipe
 
 
@@ -37,8 +35,8 @@ class TransformersEmbedder:
         """One unit row (float32) for each of exactly `recipe.batch` pictures."""
         self._check(len(images))
         inputs = self._image_processor(images=[Image.fromarray(image) for image in images], return_tensors="pt")
-        inputs = inputs.to(self._model.device, self._model.dtype)
-        with torch.inference_mode():
+        with loading.room_for(self._recipe), torch.inference_mode():
+            inputs = inputs.to(self._model.device, self._model.dtype)
             if hasattr(self._model, "get_image_features"):
                 return self._unit_rows(_pooled(self._model.get_image_features(**inputs)))
             return self._unit_rows(_pooled(self._model(**inputs)))
@@ -47,14 +45,23 @@ class TransformersEmbedder:
         """One unit row (float32) for each of exactly `recipe.batch` texts. Raises ModelError for a model that only sees."""
         self._check(len(texts))
         if self._tokenizer is None:
-            raise ModelError(f"{self._recipe.name}: this embedder reads no texts; name one that does, e.g. clip-l14")
+            raise self._blind()
         inputs = self._tokenizer(list(texts), padding="max_length", truncation=True, max_length=self.text_limit, return_tensors="pt")
         with torch.inference_mode():
             return self._unit_rows(_pooled(self._model.get_text_features(**inputs.to(self._model.device))))
 
     def text_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, special tokens included; what exceeds `text_limit` is not read."""
-        return [len(row) for row in self._tokenizer(list(texts), verbose=False).input_ids]
+        if self._tokenizer is None:
+            raise self._blind()
+        return [len(row) for row in self._tokenizer(list(texts), verbose=False).input_ids] if texts else []
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text is longer than `text_limit`; any number of texts."""
+        return [count > self.text_limit for count in self.text_tokens(texts)]
+
+    def _blind(self) -> ModelError:
+        return ModelError(f"{self._recipe.name}: this embedder reads no texts; name one that does, e.g. clip-l14")
 
     def _unit_rows(self, vectors: torch.Tensor) -> Float[np.ndarray, "n d"]:
         rows = torch.nn.functional.normalize(vectors.float(), dim=-1)
@@ -80,19 +87,13 @@ def load_embedder(row: Row, *, device: str, dtype: str, batch: int, overrides: M
     number = loading.resolve_dtype("fp32" if dtype == "auto" else dtype, place)
     loading.merge_settings(row, overrides, {}, ())
     loading.quieten(transformers.utils.logging)
-    if row.local:
-        folder = loading.folder_of(row)
-        revision = loading.fingerprint(folder)
-    else:
-        with loading.told_to_people(row):
-            folder = Path(snapshot_download(row.target, revision=row.revision or None, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
-        revision = folder.name
+    folder, revision = fetching.folder_and_revision(row)
     with loading.told_to_people(row):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, dtype=number, use_safetensors=True, local_files_only=True)
-        images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, **loading.HERE)
+        model = AutoModel.from_pretrained(folder, dtype=number, use_safetensors=True, **loading.HERE)
+        images = AutoImageProcessor.from_pretrained(folder, **loading.HERE)
         text = getattr(config, "text_config", None)
-        tokenizer = None if text is None else AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = None if text is None else AutoTokenizer.from_pretrained(folder, **loading.HERE)
     settings = {
         "architecture": type(model).__name__,
         "image_processor": images.backend,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from imageloop.records import Caption, Picture, Pixels
-from imageloop.roles import Captioner, Embedder, Generator
+from imageloop.roles import Captioner, Embedder, Generator, TextEmbedder
 
 BATCH = 3
 HOSTILE = [
@@ -131,10 +131,33 @@ def check_embedder(embedder: Embedder, side: int, reads: bool = True) -> None:
     assert (moved[2] == rows[0]).all(), "a row depends on its neighbours or its slot"
     assert not (rows[0] == rows[1]).all()
     if reads:
-        texts = embedder.embed_texts(["a surfer", "the sea", "snow"])
-        assert texts.shape == rows.shape
-        np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
-        again = embedder.embed_texts(["a long tale of a night in the snow", "", "a surfer"])
-        assert (again[2] == texts[0]).all()
-        for batch in batches(HOSTILE):
-            assert np.isfinite(embedder.embed_texts(batch)).all()
+        check_text_embedder(embedder, rows.shape[1])
+
+
+def check_text_embedder(embedder: TextEmbedder, width: int) -> None:
+    """The same for texts: a row neither knows its neighbours nor their lengths."""
+    texts = embedder.embed_texts(["a surfer", "the sea", "snow"])
+    assert texts.shape == (BATCH, width)
+    assert texts.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    again = embedder.embed_texts(["a long tale of a night in the snow " * 3, "", "a surfer"])
+    assert (again[2] == texts[0]).all(), "a row depends on its neighbours or its slot"
+    assert not (texts[0] == texts[1]).all()
+    for batch in batches(HOSTILE):
+        assert np.isfinite(embedder.embed_texts(batch)).all()
+
+
+def check_text_limit(embedder: TextEmbedder, limit: int, letters: Callable[[int], str]) -> None:
+    """A text of limit − 1 and of limit tokens is whole, one of limit + 1 is truncated, and what is beyond changes nothing.
+
+    `letters(n)` is a text of n + 2 tokens.
+    """
+    texts = [letters(limit - 2 + more) for more in (-1, 0, 1)]
+    assert embedder.truncated(texts) == [False, False, True]
+    assert embedder.truncated([]) == []
+    assert embedder.truncated([*texts, "", *HOSTILE]) == [False, False, True, False, *embedder.truncated(HOSTILE)]
+    # Two characters before the limit still count, so that the equality below says something.
+    first, last, _ = embedder.embed_texts([letters(limit - 5) + "azz", letters(limit - 5) + "zaa", ""])
+    assert not (first == last).all()
+    one, other, _ = embedder.embed_texts([letters(limit + 3) + "a" * 40, letters(limit + 3) + "z" * 40, ""])
+    assert (one == other).all(), "the vector knows what it was said not to have read"

@@ -1,5 +1,6 @@
 """The one contract, held by every adapter on tiny random checkpoints of every family, loaded by path as a user's own model is."""
 
+from pathlib import Path
 from typing import Any
 
 import contract
@@ -8,6 +9,7 @@ import pytest
 import tiny_captioners
 import tiny_embedders
 import tiny_generators
+import tiny_own_code
 from conftest import Saver
 
 from imageloop import catalog, models
@@ -80,6 +82,35 @@ def test_an_embedder_keeps_the_contract(checkpoint: Saver, family: str) -> None:
     row = catalog.find("embedder", str(checkpoint("embedder", family)))
     embedder = models.load_embedder(row, device="cpu", batch=contract.BATCH)
     contract.check_embedder(embedder, tiny_embedders.SIDE, reads=family != "dinov2")
+
+
+@pytest.mark.parametrize(
+    ("family", "word", "added"), [("open_clip", "b", 2), ("open_clip-plain", "a ", 2), ("clip", "b", 2), ("siglip", "b", 2)]
+)
+def test_an_embedder_tells_what_it_read(checkpoint: Saver, family: str, word: str, added: int) -> None:
+    row = catalog.find("embedder", str(checkpoint("embedder", family)))
+    embedder = models.load_embedder(row, device="cpu", batch=contract.BATCH)
+    contract.check_text_limit(embedder, 24, lambda count: word * (count + 2 - added))
+
+
+def test_a_model_that_only_sees_says_so_when_it_is_given_a_text(checkpoint: Saver) -> None:
+    embedder = models.load_embedder(catalog.find("embedder", str(checkpoint("embedder", "dinov2"))), device="cpu", batch=1)
+    for call in (embedder.embed_texts, embedder.truncated):
+        with pytest.raises(ModelError, match=r"this embedder reads no texts; name one that does, e\.g\. clip-l14$"):
+            call(["a surfer"])
+
+
+@pytest.mark.parametrize("role", ["captioner", "embedder", "text-embedder"])
+def test_code_beside_the_weights_is_never_run_nor_asked_about(tmp_path: Path, role: catalog.Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny_own_code.save(tmp_path / "strange")
+    (folder / "modules.json").write_text("[]")
+    ran = tmp_path / "it-ran"
+    (folder / "modeling_tiny_dream.py").write_text(f"open({str(ran)!r}, 'w').close()\n" + tiny_own_code.CODE)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
+    load = {"captioner": models.load_captioner, "embedder": models.load_embedder, "text-embedder": models.load_text_embedder}[role]
+    with pytest.raises(ModelError):
+        load(catalog.Row(str(folder), role, "transformers", str(folder), local=True), device="cpu", batch=1)
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize(("role", "family"), [("generator", "sana"), ("captioner", "blip"), ("captioner", "git")])

@@ -6,6 +6,8 @@ from typing import Any
 
 import tiny_tokenizers as tokenizers
 import torch
+from tiny_chat import gemma3, gemma4, internvl, llava, qwen2_5_vl, qwen3_vl, smolvlm
+from tiny_sizes import EYE, SIDE, SQUARE, TINY, Saved, ids
 from transformers import (
     BartTokenizer,
     Blip2Config,
@@ -19,66 +21,25 @@ from transformers import (
     Florence2Config,
     Florence2ForConditionalGeneration,
     Florence2Processor,
-    Gemma3Config,
-    Gemma3ForConditionalGeneration,
-    Gemma3ImageProcessor,
-    Gemma3Processor,
     GitConfig,
     GitForCausalLM,
     GitProcessor,
-    GotOcr2ImageProcessor,
     GPT2Config,
-    InternVLConfig,
-    InternVLForConditionalGeneration,
-    InternVLProcessor,
-    InternVLVideoProcessor,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerBase,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2_5_VLProcessor,
-    Qwen2VLImageProcessor,
-    Qwen2VLVideoProcessor,
-    Qwen3VLConfig,
-    Qwen3VLForConditionalGeneration,
-    Qwen3VLProcessor,
-    Qwen3VLVideoProcessor,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
     ViTConfig,
     ViTImageProcessor,
 )
 
-SIDE = 32
-SQUARE = {"height": SIDE, "width": SIDE}
-TINY = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-EYE = {**TINY, "image_size": SIDE, "patch_size": 16, "initializer_range": 0.2}
-"""A vision tower whose random weights let the picture through; BLIP's own start at 1e-10."""
-Saved = tuple[Any, ...]
-"""The parts to save: model, processor or tokenizer and image processor."""
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    eos = tokenizer.eos_token_id
-    bos = tokenizer.bos_token_id
-    return {
-        "vocab_size": len(tokenizer),
-        "bos_token_id": eos if bos is None else bos,
-        "eos_token_id": eos,
-        "pad_token_id": eos if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
-    }
-
 
 def vit_gpt2() -> Saved:
     tokenizer = tokenizers.gpt2()
-    ids = _ids(tokenizer)
-    decoder = GPT2Config(n_embd=32, n_layer=2, n_head=2, add_cross_attention=True, is_decoder=True, **ids)
+    numbers = ids(tokenizer)
+    decoder = GPT2Config(n_embd=32, n_layer=2, n_head=2, add_cross_attention=True, is_decoder=True, **numbers)
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(**EYE), decoder)
-    config.decoder_start_token_id, config.pad_token_id = ids["bos_token_id"], ids["eos_token_id"]
+    config.decoder_start_token_id, config.pad_token_id = numbers["bos_token_id"], numbers["eos_token_id"]
     model = VisionEncoderDecoderModel(config)
-    model.generation_config.update(decoder_start_token_id=ids["bos_token_id"], eos_token_id=ids["eos_token_id"])
+    model.generation_config.update(decoder_start_token_id=numbers["bos_token_id"], eos_token_id=numbers["eos_token_id"])
     return model, ViTImageProcessor(size=SQUARE), tokenizer
 
 
@@ -103,7 +64,7 @@ def blip2() -> Saved:
     processor = Blip2Processor(BlipImageProcessor(size=SQUARE), tokenizer, num_query_tokens=4)
     text = {
         "model_type": "opt",
-        **_ids(tokenizer),
+        **ids(tokenizer),
         "hidden_size": 32,
         "ffn_dim": 32,
         "num_hidden_layers": 2,
@@ -145,7 +106,7 @@ def florence2() -> Saved:
     images.image_seq_length = 2
     text = {
         "model_type": "bart",
-        **_ids(tokenizer),
+        **ids(tokenizer),
         "d_model": 32,
         "encoder_layers": 1,
         "decoder_layers": 1,
@@ -164,113 +125,8 @@ def florence2() -> Saved:
         "drop_path_rate": 0.0,
     }
     config = Florence2Config(text_config=text, vision_config=vision, image_token_id=tokenizer.image_token_id)
-    return Florence2ForConditionalGeneration(config), Florence2Processor(images, tokenizer, num_additional_image_tokens=0)
-
-
-def llava() -> Saved:
-    tokenizer = tokenizers.llama()
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
-    tokenizer.pad_token = "<unk>"
-    config = LlavaConfig(
-        vision_config={"model_type": "clip_vision_model", **EYE},
-        text_config={"model_type": "llama", **TINY, **_ids(tokenizer), "num_key_value_heads": 2, "head_dim": 16},
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        image_seq_length=4,
-    )
-    processor = LlavaProcessor(
-        CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SQUARE),
-        tokenizer,
-        patch_size=16,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=tokenizers.CHATML.replace("IMAGE", "<image>\n"),
-    )
-    return LlavaForConditionalGeneration(config), processor
-
-
-_PADS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-
-
-def _qwen(kind: Any) -> tuple[PreTrainedTokenizerBase, dict[str, Any]]:
-    tokenizer = tokenizers.qwen(*_PADS, image="<|vision_start|><|image_pad|><|vision_end|>")
-    names = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
-    sections = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e4}
-    text = {**TINY, **_ids(tokenizer), "num_key_value_heads": 2, "head_dim": 16, "rope_parameters": sections}
-    return tokenizer, {"text_config": text, **{n: tokenizer.convert_tokens_to_ids(t) for n, t in zip(names, _PADS, strict=True)}}
-
-
-def qwen2_5_vl() -> Saved:
-    tokenizer, config = _qwen(Qwen2_5_VLConfig)
-    eye = {
-        "depth": 1,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_heads": 2,
-        "out_hidden_size": 32,
-        "patch_size": 8,
-        "window_size": 32,
-        "fullatt_block_indexes": [0],
-    }
-    images = Qwen2VLImageProcessor(patch_size=8, min_pixels=256, max_pixels=4096)
-    processor = Qwen2_5_VLProcessor(images, tokenizer, Qwen2VLVideoProcessor(patch_size=8), chat_template=tokenizer.chat_template)
-    return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(vision_config=eye, **config)), processor
-
-
-def qwen3_vl() -> Saved:
-    tokenizer, config = _qwen(Qwen3VLConfig)
-    eye = {
-        "depth": 2,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_heads": 2,
-        "out_hidden_size": 32,
-        "patch_size": 8,
-        "num_position_embeddings": 64,
-        "deepstack_visual_indexes": [0],
-    }
-    images = Qwen2VLImageProcessor(patch_size=8, min_pixels=256, max_pixels=4096)
-    processor = Qwen3VLProcessor(images, tokenizer, Qwen3VLVideoProcessor(patch_size=8), chat_template=tokenizer.chat_template)
-    return Qwen3VLForConditionalGeneration(Qwen3VLConfig(vision_config=eye, **config)), processor
-
-
-def gemma3() -> Saved:
-    tokenizer = tokenizers.gemma()
-    marks = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
-    tokenizer = type(tokenizer)(vocab=tokenizer._vocab, merges=[], extra_special_tokens=marks)
-    config = Gemma3Config(
-        text_config={**TINY, **_ids(tokenizer), "num_key_value_heads": 2, "head_dim": 16},
-        vision_config=EYE,
-        mm_tokens_per_image=4,
-        boi_token_index=tokenizer.boi_token_id,
-        eoi_token_index=tokenizer.eoi_token_id,
-        image_token_index=tokenizer.image_token_id,
-    )
-    template = tokenizers.CHATML.replace("IMAGE", "<start_of_image>")
-    processor = Gemma3Processor(Gemma3ImageProcessor(size=SQUARE), tokenizer, chat_template=template, image_seq_length=4)
-    model = Gemma3ForConditionalGeneration(config)
-    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight)  # zero before training
-    return model, processor
-
-
-def internvl() -> Saved:
-    marks = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>", "video_token": "<video>"}
-    plain = tokenizers.qwen()
-    tokenizer = type(plain)(vocab=plain._vocab, merges=[], extra_special_tokens=marks)
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    config = InternVLConfig(
-        vision_config={**EYE, "image_size": [SIDE, SIDE], "patch_size": [8, 8]},
-        text_config={"model_type": "qwen2", **TINY, **_ids(tokenizer), "num_key_value_heads": 2},
-        image_token_id=tokenizer.context_image_token_id,
-        image_seq_length=4,
-    )
-    processor = InternVLProcessor(
-        GotOcr2ImageProcessor(size=SQUARE, crop_to_patches=True, max_patches=2),
-        tokenizer,
-        InternVLVideoProcessor(size=SQUARE),
-        image_seq_length=4,
-        chat_template=tokenizers.CHATML.replace("IMAGE", "<IMG_CONTEXT>\n"),
-    )
-    return InternVLForConditionalGeneration(config), processor
+    processor = Florence2Processor(images, tokenizer, num_additional_image_tokens=0, post_processor_config={"pure_text": {}})
+    return Florence2ForConditionalGeneration(config), processor
 
 
 BUILDERS: Mapping[str, tuple[Callable[[], Saved], Mapping[str, Any]]] = {
@@ -283,6 +139,8 @@ BUILDERS: Mapping[str, tuple[Callable[[], Saved], Mapping[str, Any]]] = {
     "qwen2.5-vl": (qwen2_5_vl, {}),
     "qwen3-vl": (qwen3_vl, {}),
     "gemma3": (gemma3, {}),
+    "gemma4": (gemma4, {}),
+    "smolvlm": (smolvlm, {}),
     "internvl": (internvl, {}),
 }
 """Family → (what builds it, settings it is run with)."""

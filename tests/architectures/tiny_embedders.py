@@ -1,4 +1,4 @@
-"""Tiny random embedders: an open_clip folder, and the towers of transformers."""
+"""Tiny random embedders: an open_clip folder, the towers of transformers, and a sentence model."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,6 +10,8 @@ import tiny_tokenizers as tokenizers
 import torch
 from safetensors.torch import save_model
 from transformers import (
+    BertConfig,
+    BertModel,
     BitImageProcessor,
     CLIPConfig,
     CLIPImageProcessor,
@@ -45,6 +47,19 @@ def open_clip_folder(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def open_clip_plain(folder: Path) -> None:
+    """As open_clip's own models are: its own tokenizer, which comes with the library."""
+    tower = {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
+    sizes = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": SIDE, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2},
+        "text_cfg": tower,
+    }
+    folder.mkdir()
+    save_model(open_clip.model.CLIP(**sizes), str(folder / "open_clip_model.safetensors"))
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": sizes, "preprocess_cfg": {"interpolation": "bicubic"}}))
+
+
 def clip(folder: Path) -> None:
     tokenizer = tokenizers.clip()
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
@@ -68,11 +83,33 @@ def dinov2(folder: Path) -> None:
     BitImageProcessor(size={"shortest_edge": SIDE}, crop_size=SQUARE).save_pretrained(folder)
 
 
-BUILDERS: Mapping[str, Callable[[Path], None]] = {"open_clip": open_clip_folder, "clip": clip, "siglip": siglip, "dinov2": dinov2}
+def sentence(folder: Path, pooling: str = "pooling_mode_mean_tokens", limit: int = 40) -> None:
+    """As sentence-transformers saves its models: what pools and how much is read, in files beside the text model."""
+    tokenizer = tokenizers.bert()
+    BertModel(BertConfig(**TINY, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    parts = (("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_Normalize", "Normalize"))
+    modules = [{"idx": int(name), "name": name, "path": path, "type": f"sentence_transformers.models.{kind}"} for name, path, kind in parts]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": limit, "do_lower_case": False}))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32, pooling: True}))
+
+
+SENTENCE = "sentence"
+"""The family that reads texts only."""
+BUILDERS: Mapping[str, Callable[[Path], None]] = {
+    "open_clip": open_clip_folder,
+    "open_clip-plain": open_clip_plain,
+    "clip": clip,
+    "siglip": siglip,
+    "dinov2": dinov2,
+}
+"""Families that see pictures."""
 
 
 def save(family: str, folder: Path) -> Path:
     """A random embedder of the family in a folder of its own."""
     torch.manual_seed(0)
-    BUILDERS[family](folder / family)
+    (sentence if family == SENTENCE else BUILDERS[family])(folder / family)
     return folder / family

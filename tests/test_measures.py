@@ -113,14 +113,14 @@ def test_a_missing_embedding_spoils_only_what_it_enters() -> None:
 
 def test_chance_is_the_mean_over_the_others_and_undefined_without_them() -> None:
     rows = unit((1, 0), (0, 1), (1, 1))
-    assert chance(rows[0], rows[1:]) == pytest.approx(np.sqrt(0.5) / 2)
-    assert np.isnan(chance(rows[0], rows[:0]))
+    assert chance(rows[:2], rows[1:]) == pytest.approx([np.sqrt(0.5) / 2, (1 + np.sqrt(0.5)) / 2])
+    assert np.isnan(chance(rows, rows[:0])).all()
 
 
 def test_every_measure_is_told_apart_and_described() -> None:
     for name, measure in MEASURES.items():
         assert measure.name == name
-        assert sum(f is not None for f in (measure.per_round, measure.per_chain, measure.per_population)) == 1
+        assert sum(f is not None for f in (measure.per_round, measure.per_chain, measure.per_population, measure.per_pair)) == 1
         assert measure.low < measure.high
-        assert all((measure.title, measure.meaning, measure.unit, measure.source, measure.undefined))
+        assert all((measure.title, measure.meaning, measure.unit, measure.source, measure.undefined, measure.limits))
     assert len({measure.title for measure in MEASURES.values()}) == len(MEASURES)

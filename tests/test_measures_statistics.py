@@ -1,25 +1,31 @@
 """Means with intervals, and the sentences made from them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from compared_runs import made_up
 from scipy.stats import bootstrap
 
-from imageloop.measures.statistics import RESAMPLES, intervals, over_originals
+from imageloop.measures.pairs import summary
+from imageloop.measures.statistics import Estimate, expanded_level, intervals, over_originals
 from imageloop.measures.verdict import verdict
 
 
-def test_the_interval_is_the_bca_interval_of_scipy() -> None:
-    values = np.random.default_rng(1).normal(size=12) ** 2
-    expected = bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=np.random.default_rng(0), vectorized=True
-    ).confidence_interval
+@pytest.mark.parametrize("n", [8, 12, 30])
+def test_the_interval_is_the_bca_interval_of_scipy_at_the_expanded_level(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=n) ** 2
+    wanted = {"n_resamples": 100_000, "method": "BCa", "rng": np.random.default_rng(5), "batch": 10_000}
+    expected = bootstrap((values,), np.mean, confidence_level=expanded_level(n), **wanted).confidence_interval
+    plain = bootstrap((values,), np.mean, confidence_level=0.95, **wanted).confidence_interval
     found = over_originals({str(i): [value] for i, value in enumerate(values)})
     assert found is not None
-    assert found.mean == pytest.approx(values.mean())
-    assert found.low == pytest.approx(expected.low, abs=0.02)
-    assert found.high == pytest.approx(expected.high, abs=0.02)
-    assert found.low < found.mean < found.high
-    assert found.n == 12
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.mean, found.n) == (pytest.approx(values.mean()), n)
+    width = expected.high - expected.low
+    assert (found.low, found.high) == (pytest.approx(expected.low, abs=0.05 * width), pytest.approx(expected.high, abs=0.08 * width))
+    assert found.high - found.low > plain.high - plain.low
 
 
 def test_seeds_of_one_original_are_one_cluster() -> None:
@@ -60,6 +66,23 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     means = np.random.default_rng(7).normal(size=(24, 300))
     covered = [e.low is not None and e.high is not None and e.low <= 0 <= e.high for e in intervals(means)]
     assert 0.90 <= np.mean(covered) <= 0.98
+
+
+def test_a_summary_leaves_the_controls_out_and_uses_them(tmp_path: Path) -> None:
+    _, table = made_up(
+        tmp_path / "run",
+        lambda key, number: 0.9 if key.arm == "floor" else 0.6,
+        pairs=["eye+brush"],
+        arms=("plain", "floor", "reanchor(every=2)"),
+        measures={
+            "floor_image_similarity": lambda key, number: 0.9 if key.arm == "plain" else None,
+            "normalised_retention": lambda key, number: 0.5 + 0.1 * number if key.arm == "plain" else None,
+        },
+    )
+    reanchored, plain = sorted(summary(table), key=lambda one: one.arm, reverse=True)
+    assert (reanchored.arm, reanchored.floor, reanchored.normalised) == ("reanchor(every=2)", None, None)
+    assert plain.floor == Estimate(pytest.approx(0.9), pytest.approx(0.9), pytest.approx(0.9), 8)
+    assert plain.normalised == Estimate(pytest.approx(0.8), pytest.approx(0.8), pytest.approx(0.8), 8)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import typer
 
 from imageloop.cli import commands
+from imageloop.cli.compare import compare
+from imageloop.cli.importing import import_folder
 from imageloop.cli.run import run
 from imageloop.errors import ImageloopError
 
@@ -27,7 +29,10 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(commands.measure)
+app.command()(commands.measures)
+app.command()(compare)
 app.command()(commands.report)
+app.command("import")(import_folder)
 app.command()(commands.models)
 app.command()(commands.doctor)
 

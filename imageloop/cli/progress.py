@@ -28,6 +28,10 @@ class Pace:
     similarity: float | None = None
     told: float = float("-inf")
 
+    def drop(self, rounds: int) -> None:
+        """So many rounds will not be made."""
+        self.total -= rounds
+
     def turn(self, rounds: Sequence[Round], seconds: float) -> None:
         """Count the rounds of one turn, and take up how close their pictures came to the originals where a pick compared them."""
         self.done += len(rounds)
@@ -76,6 +80,10 @@ class PlainLines:
             pace.told = now
             self._write(f"{pair}: {pace.words()}\n")
 
+    def rounds_dropped(self, pair: str, rounds: int) -> None:
+        """Counts on fewer."""
+        self._paces[pair].drop(rounds)
+
     def message(self, text: str) -> None:
         """Says it."""
         self._write(f"{text}\n")
@@ -112,6 +120,12 @@ class LiveLines:
         pace = self._paces[pair]
         pace.turn(rounds, seconds)
         self._progress.update(self._tasks[pair], completed=pace.done, words=pace.words())
+
+    def rounds_dropped(self, pair: str, rounds: int) -> None:
+        """Makes the pair's line shorter."""
+        pace = self._paces[pair]
+        pace.drop(rounds)
+        self._progress.update(self._tasks[pair], total=pace.total, words=pace.words())
 
     def message(self, text: str) -> None:
         """Prints it above the lines."""

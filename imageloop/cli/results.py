@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imageloop.doctor import Check
     from imageloop.measures import Estimate, PairSummary
     from imageloop.plan import Plan
+    from imageloop.stickers.judge import Judge
     from imageloop.store import RunFolder
 
 
@@ -30,15 +31,50 @@ def write_json(value: Any) -> None:
     sys.stdout.write(json_format.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def measured(run: "RunFolder", embedder: str | None = None, device: str | None = None) -> "pa.Table":
-    """Measure a run by its plan's embedder, or another; the measures are written into the run. Raises ModelError, RunError."""
+def measured(
+    run: "RunFolder",
+    embedder: str | None = None,
+    device: str | None = None,
+    *,
+    eye: str | None = None,
+    text_embedder: str | None = None,
+    measures: Sequence[str] = ("all",),
+) -> "pa.Table":
+    """Measure a run by its plan's embedder, or another, and by a second eye and a sentence embedder where they are named.
+
+    The measures are written into the run. Raises ModelError, RunError.
+    """
+    from imageloop import catalog, models
     from imageloop.measures import measure_run
+    from imageloop.measures.measuring import named
     from imageloop.runner import load_model
 
+    named(measures)
     plan = _plan_of(run)
-    changes = {"embedder": embedder or plan.embedder, "device": device or plan.device}
-    plan = plan.model_copy(update=changes)
-    return measure_run(run, load_model("embedder", plan.embedder, plan))
+    plan = plan.model_copy(update={"embedder": embedder or plan.embedder, "device": device or plan.device})
+    if eye:
+        catalog.find("embedder", eye)
+    texts = catalog.find("text-embedder", text_embedder) if text_embedder else None
+    main = load_model("embedder", plan.embedder, plan)
+    return measure_run(
+        run,
+        main,
+        eye=load_model("embedder", eye, plan) if eye else None,
+        sentences=models.load_text_embedder(texts, device=plan.device, batch=main.recipe.batch) if texts else None,
+        judge=_judge(run),
+        measures=measures,
+    )
+
+
+def _judge(run: "RunFolder") -> "Judge | None":
+    """The judge of the built-in world, where the run has chains there."""
+    from imageloop.measures.readings import wants_judge
+
+    if not wants_judge(run):
+        return None
+    from imageloop.stickers.judge import Judge
+
+    return Judge()
 
 
 def _plan_of(run: "RunFolder") -> "Plan":
@@ -57,13 +93,31 @@ def _plan_of(run: "RunFolder") -> "Plan":
 
 
 def up_to_date_measures(run: "RunFolder", say: Callable[[str], None]) -> "pa.Table":
-    """The measures of a run, made now if a round or the plan is newer than they are."""
-    from imageloop.measures import table
+    """The measures of a run, made now if a round, the plan or a definition is newer than they are, or some are missing.
 
-    if _newer(run.path / table.PARQUET, _sources(run)):
-        return table.read(run.path)
+    Says when they are by another embedder than the plan's, and when more models had measured the run before.
+    """
+    from imageloop.measures import MEASURES, table
+
+    plan = _plan_of(run)
+    before = table.read(run.path) if (run.path / table.PARQUET).is_file() else None
+    models = {role: recipe["name"] for role, recipe in table.recipes(before).items()} if before else {}
+    current = {measure.name: measure.version for measure in MEASURES.values()}
+    if before is not None and table.versions(before) == current and _newer(run.path / table.PARQUET, _sources(run)):
+        if models.get("embedder") != _name_of(plan.embedder):
+            say(f"measured by {models.get('embedder')}, not by the plan's {plan.embedder}; by that: imageloop measure {run.path}")
+        return before
     say("measuring")
+    gone = [f"--{role} {name}" for role, name in models.items() if role != "embedder" or name != _name_of(plan.embedder)]
+    if gone:
+        say(f"by {plan.embedder} alone; to measure as before: imageloop measure {run.path} {' '.join(gone)}")
     return measured(run)
+
+
+def _name_of(embedder: str) -> str:
+    from imageloop import catalog
+
+    return catalog.find("embedder", embedder).name
 
 
 def up_to_date_page(run: "RunFolder", say: Callable[[str], None]) -> Path:
@@ -89,6 +143,7 @@ def _newer(file: Path, than: Sequence[Path]) -> bool:
 def show(run: "RunFolder", table: "pa.Table", *, page: Path | None, json: bool, seconds: float | None = None) -> None:
     """The results of a run on stdout, as text or as JSON."""
     from imageloop.measures import summary
+    from imageloop.monitor import alarms_of
 
     pairs = summary(table)
     notes = notices(run)
@@ -101,6 +156,7 @@ def show(run: "RunFolder", table: "pa.Table", *, page: Path | None, json: bool, 
                 "seconds": seconds,
                 "pairs": [asdict(pair) for pair in pairs],
                 "notices": notes,
+                "alarms": [asdict(alarm) for alarm in alarms_of(run)],
             }
         )
         return
@@ -114,14 +170,32 @@ def show(run: "RunFolder", table: "pa.Table", *, page: Path | None, json: bool, 
         console.print(f"next      the same command with a higher --rounds goes on from round {run.info.plan['rounds']}")
 
 
+def show_values(run: "RunFolder", table: "pa.Table", *, json: bool) -> None:
+    """The measures that were asked for, at their last round, on stdout, as text or as JSON."""
+    from imageloop.cli.measures import last_values, values_table
+    from imageloop.measures.table import undefined
+
+    values, missing = last_values(table), undefined(table)
+    if json:
+        write_json({"run": str(run.path), "measures": str(run.path / "measures.parquet"), "values": values, "undefined": missing})
+        return
+    console = stdout()
+    console.print(values_table(values))
+    for name, count in missing.items():
+        console.print(f"note: {name} is undefined in {count} places; docs/measures.md says when")
+    console.print(f"measures  {run.path / 'measures.csv'}")
+
+
 def pair_table(pairs: "Sequence[PairSummary]") -> Table:
-    """One line a pair: how much of the original is left, with its interval, against chance, and the verdict."""
+    """One line a pair: how much of the original is left, with its interval, against chance and noise floor, and the verdict."""
     table = Table(box=None, pad_edge=False)
-    for title in ("pair", "arm", "chains", "rounds", "similarity to the original", "chance", "lost in round 1", "verdict"):
+    controlled = ("floor", "normalised") if any(pair.normalised for pair in pairs) else ()
+    for title in ("pair", "arm", "chains", "rounds", "similarity to the original", "chance", *controlled, "lost in round 1", "verdict"):
         table.add_column(title, justify="right" if title in ("chains", "rounds") else "left", overflow="fold")
     for pair in pairs:
         counts = (str(pair.chains), str(pair.rounds))
-        numbers = (interval(pair.similarity), interval(pair.chance, short=True), interval(pair.hop_1_loss, short=True))
+        between = (interval(pair.floor, short=True), interval(pair.normalised, short=True)) if controlled else ()
+        numbers = (interval(pair.similarity), interval(pair.chance, short=True), *between, interval(pair.hop_1_loss, short=True))
         table.add_row(*(Text(cell) for cell in (pair.pair, pair.arm, *counts, *numbers, pair.verdict)))
     return table
 
@@ -137,15 +211,24 @@ def interval(estimate: "Estimate | None", *, short: bool = False) -> str:
 
 
 def notices(run: "RunFolder") -> list[str]:
-    """What happened that a reader of the numbers must know: prompts or captions cut, pictures blanked, picks that saw the original."""
-    rounds = [turn for key in run.keys() for turn in run.rounds(key)]  # noqa: SIM118, a run folder is no mapping
+    """What happened that a reader of the numbers must know: what was cut or blanked, picks that saw the original, alarms."""
+    from imageloop.measures.pairs import CONTROLS
+    from imageloop.monitor import alarms_of, told
+
+    keys = [key for key in run.keys() if key.arm not in CONTROLS]  # noqa: SIM118, a run folder is no mapping
+    rounds = [turn for key in keys for turn in run.rounds(key)]
     counts = {
-        "the generator read less than the whole prompt": sum(turn.truncated for turn in rounds),
+        "the generator read less than the whole prompt": sum(turn.truncated is True for turn in rounds),
+        "nobody knows how much of the prompt the generator read": sum(turn.truncated is None for turn in rounds),
         "the kept caption was cut at the captioner's limit": sum(turn.captions[turn.caption_pick.chosen].cut for turn in rounds),
-        "the safety checker blanked the kept picture": sum(turn.picture.blanked for turn in rounds),
+        "the safety checker blanked the kept picture": sum(turn.picture is not None and turn.picture.blanked for turn in rounds),
+        "a server had to be asked again": sum(turn.retries > 0 for turn in rounds),
+        "nothing was generated: their chains repeat themselves exactly": sum(turn.inferred for turn in rounds),
         "a pick rule looked at the original": sum(turn.caption_pick.saw_original or turn.picture_pick.saw_original for turn in rounds),
+        "an arm let the original in": sum(any(act.get("saw_original") for act in turn.acts) for turn in rounds),
     }
-    return [f"in {count} of {len(rounds)} rounds {what}" for what, count in counts.items() if count]
+    happened = [f"in {count} of {len(rounds)} rounds {what}" for what, count in counts.items() if count]
+    return happened + told(alarms_of(run))
 
 
 def show_checks(checks: "Sequence[Check]") -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 Option = typer.Option
 
 
+def _number_or_word(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 def run(
     what: Annotated[
         list[str] | None,
@@ -22,17 +26,28 @@ def run(
     rounds: Annotated[int | None, Option(help="How far each chain goes.")] = None,
     seeds: Annotated[int | None, Option(help="Chains for each original and pair.")] = None,
     seed: Annotated[int | None, Option(help="The seed all noise comes from.")] = None,
+    arm: Annotated[list[str] | None, Option(help='An intervention: plain, "reanchor(every=5)", …; may be repeated.')] = None,
+    controls: Annotated[str | None, Option(help="auto: also measure the noise floor; or none.")] = None,
+    watch: Annotated[bool | None, Option(help="Watch for early signs of collapse.")] = None,
+    rule: Annotated[list[str] | None, Option(metavar="RULE.KEY=VALUE", help="Change a rule of the monitor; may be repeated.")] = None,
     captioner: Annotated[list[str] | None, Option(help="A model that describes; may be repeated.")] = None,
     generator: Annotated[list[str] | None, Option(help="A model that draws; may be repeated.")] = None,
     embedder: Annotated[str | None, Option(help="The model that picks and measures by likeness.")] = None,
     captions: Annotated[int | None, Option(help="Candidate captions a round.")] = None,
     images: Annotated[int | None, Option(help="Candidate pictures a round.")] = None,
-    pick_caption: Annotated[str | None, Option(help="How one caption is kept: first, random, closest, medoid.")] = None,
-    pick_image: Annotated[str | None, Option(help="How one picture is kept: first, random, closest, medoid.")] = None,
+    pick_caption: Annotated[
+        str | None, Option(help="How one caption is kept: first, random, closest, medoid, most_novel, most_likely, shortest, longest.")
+    ] = None,
+    pick_image: Annotated[str | None, Option(help="How one picture is kept: first, random, closest, medoid, most_novel.")] = None,
     size: Annotated[int | None, Option(help="Side of the pictures in pixels; left out, the generator's own.")] = None,
-    batch: Annotated[int | None, Option(help="Rows in every call of a model.")] = None,
+    noise: Annotated[str | None, Option(help="new: every round has noise of its own; fixed: all have that of round 1.")] = None,
+    batch: Annotated[Any, Option(parser=_number_or_word, metavar="N|auto", help="Rows in every call of a model, or auto.")] = None,
     device: Annotated[str | None, Option(help="auto, cpu, cuda, cuda:N or mps.")] = None,
     dtype: Annotated[str | None, Option(help="auto, fp32, bf16 or fp16.")] = None,
+    offload: Annotated[str | None, Option(help="What leaves the GPU while it is not needed: none, model or group.")] = None,
+    quantize: Annotated[str | None, Option(help="Weights in fewer bits: none, 8bit or 4bit.")] = None,
+    compile: Annotated[bool | None, Option(help="Compile the generators: slower to start, faster to draw.")] = None,
+    max_requests: Annotated[int | None, Option(help="The most requests to remote models before the run stops.")] = None,
     keep: Annotated[str | None, Option(help='Rounds whose pictures stay on disk: all, "every K" or log.')] = None,
     keep_candidates: Annotated[bool | None, Option(help="Whether the pictures that were not picked stay on disk.")] = None,
     set: Annotated[list[str] | None, Option(metavar="NAME.KEY=VALUE", help="Change a recipe field of a model; may be repeated.")] = None,
@@ -48,6 +63,9 @@ def run(
         "rounds": rounds,
         "seeds": seeds,
         "seed": seed,
+        "arms": arm,
+        "controls": controls,
+        "watch": watch,
         "captioners": captioner,
         "generators": generator,
         "embedder": embedder,
@@ -56,17 +74,22 @@ def run(
         "pick_caption": pick_caption,
         "pick_image": pick_image,
         "size": size,
+        "noise": noise,
         "batch": batch,
         "device": device,
         "dtype": dtype,
+        "offload": offload,
+        "quantize": quantize,
+        "compile": compile,
+        "max_requests": max_requests,
         "keep": keep,
         "keep_candidates": keep_candidates,
     }
-    plan = plan_from(what or [], {field: value for field, value in given.items() if value is not None}, set or [])
+    plan = plan_from(what or [], {field: value for field, value in given.items() if value is not None}, set or [], rule or [])
     carry_out_and_show(plan, out or Path("outputs") / plan.name, json=json)
 
 
-def plan_from(what: Sequence[str], changes: Mapping[str, Any], overrides: Sequence[str]) -> "Plan":
+def plan_from(what: Sequence[str], changes: Mapping[str, Any], overrides: Sequence[str], rules: Sequence[str] = ()) -> "Plan":
     """The plan that arguments and options amount to. Raises PlanError."""
     from imageloop.errors import PlanError
     from imageloop.plan import changed, find, name_of
@@ -78,8 +101,8 @@ def plan_from(what: Sequence[str], changes: Mapping[str, Any], overrides: Sequen
     if originals:
         changes = {"originals": tuple(originals), **changes}
     if plans or not originals:
-        return changed(find(plans[0] if plans else "surfer.toml"), changes, overrides)
-    return changed(None, {"name": name_of(originals), **changes}, overrides)
+        return changed(find(plans[0] if plans else "surfer.toml"), changes, overrides, rules)
+    return changed(None, {"name": name_of(originals), **changes}, overrides, rules)
 
 
 def carry_out_and_show(plan: "Plan", folder: Path, *, json: bool) -> None:

@@ -18,10 +18,13 @@ from imageloop.disk import told, write_whole
 from imageloop.errors import RunError
 from imageloop.loop import in_batches
 from imageloop.records import Pixels
-from imageloop.roles import Embedder
+from imageloop.roles import Embedder, TextEmbedder
 
 PART = 1024
 """Embeddings in one part of the cache, at most: what a killed measurement can lose."""
+
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of red, green and blue in brightness, ITU-R BT.709."""
 
 Item = TypeVar("Item")
 
@@ -63,7 +66,7 @@ class Cache:
         return np.stack(found) if found else np.empty((0, width), np.float32)
 
 
-def embed_texts(cache: Cache, embedder: Embedder, texts: Iterable[str]) -> None:
+def embed_texts(cache: Cache, embedder: TextEmbedder, texts: Iterable[str]) -> None:
     """Embed the texts that the cache lacks, each once."""
     wanted = {key: text for text in texts if (key := text_key(text)) not in cache.vectors}
     for part in _parts(wanted):
@@ -77,14 +80,26 @@ def embed_pictures(cache: Cache, embedder: Embedder, pictures: Mapping[str, Call
     """
     wanted = {key: read for key, read in pictures.items() if key not in cache.vectors}
     for part in _parts(wanted):
-        whole: dict[str, Pixels] = {}
-        for key, read in part.items():
-            try:
-                whole[key] = read()
-            except RunError:
-                continue
-        if whole:
+        if whole := dict(_read(part)):
             cache.add(list(whole), _embed(embedder.embed_images, embedder.recipe.batch, list(whole.values())))
+
+
+def keep_brightness(cache: Cache, pictures: Mapping[str, Callable[[], Pixels]]) -> None:
+    """Keep, for the pictures that the cache lacks, their mean Rec. 709 luma: of the stored values, from 0 black to 1 white."""
+    wanted = {key: read for key, read in pictures.items() if key not in cache.vectors}
+    for part in _parts(wanted):
+        means = {key: pixels.reshape(-1, 3).mean(axis=0) for key, pixels in _read(part)}
+        if means:
+            cache.add(list(means), (np.stack(list(means.values())) @ LUMA / 255)[:, None])
+
+
+def _read(pictures: Mapping[str, Callable[[], Pixels]]) -> Iterator[tuple[str, Pixels]]:
+    """Those that can be read, one by one."""
+    for key, read in pictures.items():
+        try:
+            yield key, read()
+        except RunError:
+            continue
 
 
 def _embed(call: Callable[[Sequence[Item]], Float[np.ndarray, "n d"]], batch: int, items: Sequence[Item]) -> Float[np.ndarray, "n d"]:

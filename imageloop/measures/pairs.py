@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imageloop.interventions import FLOOR
 from imageloop.measures import table as long
 from imageloop.measures.curves import ChainValues, of_chains
 from imageloop.measures.statistics import Estimate
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 CHANCE_OF = {"clip_image_similarity": "chance_image_similarity", "text_to_image_similarity": "chance_text_to_image_similarity"}
 """Closeness to the original, for chains that start from a picture and from a text, each with its chance level."""
+FLOOR_OF = {"clip_image_similarity": "floor_image_similarity", "text_to_image_similarity": "floor_text_to_image_similarity"}
+NORMALISED_OF = {"clip_image_similarity": "normalised_retention", "text_to_image_similarity": "normalised_text_retention"}
+CONTROLS = (FLOOR,)
+"""Arms whose chains calibrate the others, and are compared with none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,18 @@ class PairSummary:
     truncated_share: Estimate | None
     chance: Estimate | None
     verdict: str
+    floor: Estimate | None = None
+    """What the same measure reads where nothing is lost but by one description and one drawing; None without that control."""
+    normalised: Estimate | None = None
+    """Where the similarity lies between chance (0) and floor (1); None without the control, or where the two are too close."""
 
 
 def summary(table: pa.Table) -> list[PairSummary]:
-    """One summary for each pair and arm (two where it has originals of both kinds), sorted by name."""
+    """One summary for each pair and arm that is no control (two where it has originals of both kinds), sorted by name."""
     found = []
     for pair, arm in long.groups(table):
+        if arm in CONTROLS:
+            continue
         own = long.select(table, pair=pair, arm=arm)
         measures = [name for name in CHANCE_OF if len(long.select(own, measure=name))]
         found += [_similar(own, pair, arm, measure) for measure in measures] or [_unseen(own, pair, arm)]
@@ -51,7 +62,7 @@ def _similar(own: pa.Table, pair: str, arm: str, measure: str) -> PairSummary:
     chains = _values(own, measure)
     last = min(max(values) for values in chains.values())
     first = _at(chains, 1) if measure == "clip_image_similarity" else None
-    chance = _at(_values(own, CHANCE_OF[measure]), long.WHOLE_CHAIN)
+    chance = _at(_among(_values(own, CHANCE_OF[measure]), chains), last)
     start = 1.0 if measure == "clip_image_similarity" else None
     line = [estimate.mean for estimate in of_chains(chains, range(1, last + 1), resample=False).means]
     return PairSummary(
@@ -67,6 +78,8 @@ def _similar(own: pa.Table, pair: str, arm: str, measure: str) -> PairSummary:
         _at(_among(_values(own, "truncated_share"), chains), long.WHOLE_CHAIN),
         chance,
         verdict(line, start, chance.mean if chance else None),
+        _at(_among(_values(own, FLOOR_OF[measure]), chains), long.WHOLE_CHAIN),
+        _at(_among(_values(own, NORMALISED_OF[measure]), chains), last),
     )
 
 
@@ -76,8 +89,9 @@ def _unseen(own: pa.Table, pair: str, arm: str) -> PairSummary:
     reached = _values(own, "word_entropy")
     last = min((max(values) for values in reached.values()), default=0)
     change, share = _at(_values(own, "windowed_caption_jsd"), last), _at(cut, long.WHOLE_CHAIN)
-    originals = {original for original, _ in cut}
-    return PairSummary(pair, arm, len(cut), len(originals), last, None, None, None, change, share, None, verdict([], None, None))
+    chains = {*cut, *reached}
+    originals = {original for original, _ in chains}
+    return PairSummary(pair, arm, len(chains), len(originals), last, None, None, None, change, share, None, verdict([], None, None))
 
 
 def _values(own: pa.Table, measure: str) -> ChainValues:

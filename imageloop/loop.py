@@ -1,13 +1,14 @@
 """The benchmark itself: one turn, which takes any set of chains one round further, whatever round each of them stands at.
 
 `x_{t-1}` → K captions → the chosen one is the prompt → M pictures → the chosen one is `x_t`. The captioner is given pixels and seeds, the
-generator a prompt and seeds, and neither anything else. All chains' candidates share batches of exactly `recipe.batch` rows.
+generator a prompt and seeds, and neither anything else. What an arm changes about a round is in its state's `act`. All chains'
+candidates share batches of exactly `recipe.batch` rows.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain as joined
 from itertools import islice, pairwise
@@ -16,8 +17,10 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from imageloop.arms import Choice, pick, rule_named
+from imageloop.arms import arm_of
 from imageloop.errors import ModelError
+from imageloop.moment import NOTHING, Act
+from imageloop.picks import Choice, pick, rule_named
 from imageloop.records import Caption, ChainKey, Original, Pick, Picture, Pixels, Round, SeededCaption, StoredPicture, pixel_hash
 from imageloop.roles import Captioner, Embedder, Generator
 from imageloop.seeds import Stage, seed_of
@@ -42,6 +45,10 @@ class Settings(Protocol):
     def pick_caption(self) -> str: ...
     @property
     def pick_image(self) -> str: ...
+    @property
+    def arms(self) -> Sequence[str]: ...
+    @property
+    def noise(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,25 @@ class ChainState:
     pixels: Pixels | None
     anchor: Vector | None = None
     """The original's unit vector, from `anchors`; needed where a pick rule sees the original."""
+    first_caption: str | None = None
+    """`y_1`, once there is one."""
+    act: Act = NOTHING
+    """What the chain's arm does to the next round."""
 
     @property
-    def starts_from_text(self) -> bool:
-        """Whether the next caption is the original text itself."""
-        return self.round == 0 and self.original.text is not None
+    def given(self) -> str | None:
+        """The next caption where no captioner is asked: the arm's, or the text the chain starts from."""
+        if self.act.caption is not None:
+            return self.act.caption
+        return self.original.text if self.round == 0 and self.act.picture is None else None
+
+    @property
+    def shown(self) -> Pixels:
+        """The picture the captioner is shown. Raises ValueError where there is none."""
+        pixels = self.pixels if self.act.picture is None else self.act.picture
+        if pixels is None:
+            raise ValueError(f"{self.key}: no picture to describe after round {self.round}")
+        return pixels
 
 
 def turn(
@@ -77,14 +98,16 @@ def turn(
     times = [clock()]
     captions = _describe(states, captioner, settings)
     times.append(clock())
-    texts = [[caption.text for caption in candidates] for candidates in captions]
-    caption_picks = _choose(states, texts, settings, settings.pick_caption, "caption-pick", _embedding(embedder, "embed_texts"))
+    rules = [state.act.pick_caption or settings.pick_caption for state in states]
+    caption_picks = _choose(states, captions, settings, rules, "caption-pick", _embedding(embedder, "embed_texts"))
     times.append(clock())
-    prompts = [candidates[pick.chosen] for candidates, pick in zip(texts, caption_picks, strict=True)]
+    kept = [candidates[pick.chosen].text for candidates, pick in zip(captions, caption_picks, strict=True)]
+    prompts = [state.act.prompt(text, generator.fits) if state.act.prompt else text for state, text in zip(states, kept, strict=True)]
     pictures, seeds = _draw(states, prompts, generator, settings)
     times.append(clock())
     pixels = [[picture.pixels for picture in candidates] for candidates in pictures]
-    picture_picks = _choose(states, pixels, settings, settings.pick_image, "image-pick", _embedding(embedder, "embed_images"))
+    rules = [state.act.pick_image or settings.pick_image for state in states]
+    picture_picks = _choose(states, pixels, settings, rules, "image-pick", _embedding(embedder, "embed_images"))
     times.append(clock())
     columns = (states, captions, caption_picks, prompts, pictures, seeds, picture_picks, _seconds(times, states))
     rounds = [_round(*row) for row in zip(*columns, strict=True)]
@@ -92,8 +115,9 @@ def turn(
 
 
 def needs_embedder(settings: Settings) -> bool:
-    """Whether some pick of this plan compares vectors."""
-    stages = ((settings.captions, settings.pick_caption), (settings.images, settings.pick_image))
+    """Whether some pick of this plan, or of one of its arms, compares vectors."""
+    stages = [(settings.captions, settings.pick_caption), (settings.images, settings.pick_image)]
+    stages += [pick for arm in settings.arms for pick in arm_of(arm).picks]
     return any(count > 1 and rule_named(rule).embeds for count, rule in stages)
 
 
@@ -125,15 +149,15 @@ def in_batches(call: Callable[..., Iterable[Row]], batch: int, *columns: Sequenc
 
 
 def _describe(states: Sequence[ChainState], captioner: Captioner, settings: Settings) -> list[list[SeededCaption]]:
-    looking = [state for state in states if not state.starts_from_text]
-    seeds = [_seed(settings, state, "caption", k) for state in looking for k in range(settings.captions)]
-    images = [_last(state) for state in looking for _ in range(settings.captions)]
+    looking = [(state, k) for state in states if state.given is None for k in range(state.act.captions or settings.captions)]
+    seeds = [_seed(settings, state, "caption", k) for state, k in looking]
+    images = [state.shown for state, _ in looking]
     candidates = iter(zip(in_batches(captioner.caption, captioner.recipe.batch, images, seeds), seeds, strict=True))
     return [
-        # No model wrote the original text, so it has no seed and counts no tokens.
-        [SeededCaption(state.original.text or "", 0, None)]
-        if state.starts_from_text
-        else [_seeded(caption, seed, captioner) for caption, seed in islice(candidates, settings.captions)]
+        # No model wrote a given text, so it has no seed and counts no tokens.
+        [SeededCaption(state.given, 0, None)]
+        if state.given is not None
+        else [_seeded(caption, seed, captioner) for caption, seed in islice(candidates, state.act.captions or settings.captions)]
         for state in states
     ]
 
@@ -141,31 +165,41 @@ def _describe(states: Sequence[ChainState], captioner: Captioner, settings: Sett
 def _draw(
     states: Sequence[ChainState], prompts: Sequence[str], generator: Generator, settings: Settings
 ) -> tuple[list[list[Picture]], list[list[int]]]:
-    seeds = [[_seed(settings, state, "image", m) for m in range(settings.images)] for state in states]
-    rows = [prompt for prompt in prompts for _ in range(settings.images)]
+    seeds = [[_seed(settings, state, "image", m) for m in range(state.act.images or settings.images)] for state in states]
+    rows = [prompt for prompt, of_one in zip(prompts, seeds, strict=True) for _ in of_one]
     pictures = iter(in_batches(generator.generate, generator.recipe.batch, rows, list(joined.from_iterable(seeds))))
-    return [list(islice(pictures, settings.images)) for _ in states], seeds
+    return [list(islice(pictures, len(of_one))) for of_one in seeds], seeds
 
 
 def _choose(
     states: Sequence[ChainState],
     candidates: Sequence[Sequence[Any]],
     settings: Settings,
-    name: str,
+    names: Sequence[str],
     stage: Stage,
     embed: Callable[[Sequence[Any]], list[Vector]] | None,
 ) -> list[Pick]:
-    rule = rule_named(name)
-    several = [i for i, some in enumerate(candidates) if len(some) > 1] if rule.embeds else []
+    rules = [rule_named(name) for name in names]
+    several = [i for i, some in enumerate(candidates) if len(some) > 1 and rules[i].embeds]
     if several and embed is None:
-        raise ValueError(f"pick rule {name!r} needs an embedder")
-    rows = iter(embed([row for i in several for row in candidates[i]]) if embed and several else [])
+        raise ValueError(f"pick rule {names[several[0]]!r} needs an embedder")
+    rows = iter(embed([_bare(row) for i in several for row in candidates[i]]) if embed and several else [])
     vectors = {i: np.stack(list(islice(rows, len(candidates[i])))) for i in several}
     picks = []
     for i, state in enumerate(states):
-        anchor = state.anchor if rule.sees_original else None
-        picks.append(pick(name, Choice(len(candidates[i]), _seed(settings, state, stage, 0), vectors.get(i), anchor)))
+        anchor = state.anchor if rules[i].sees_original else None
+        choice = Choice(len(candidates[i]), _seed(settings, state, stage, 0), vectors.get(i), anchor)
+        picks.append(pick(names[i], replace(choice, **_said(candidates[i])) if rules[i].captions_only else choice))
     return picks
+
+
+def _bare(candidate: SeededCaption | Pixels) -> str | Pixels:
+    return candidate.text if isinstance(candidate, SeededCaption) else candidate
+
+
+def _said(captions: Sequence[SeededCaption]) -> dict[str, Any]:
+    probabilities = tuple(caption.log_probability for caption in captions)
+    return {"log_probabilities": probabilities, "words": tuple(len(caption.text.split()) for caption in captions)}
 
 
 def _embedding(embedder: Embedder | None, kind: Literal["embed_images", "embed_texts"]) -> Callable[[Sequence[Any]], list[Vector]] | None:
@@ -173,13 +207,8 @@ def _embedding(embedder: Embedder | None, kind: Literal["embed_images", "embed_t
 
 
 def _seed(settings: Settings, state: ChainState, stage: Stage, candidate: int) -> int:
-    return seed_of(settings.seed, state.original.id, state.key.seed, state.round + 1, stage, candidate)
-
-
-def _last(state: ChainState) -> Pixels:
-    if state.pixels is None:
-        raise ValueError(f"{state.key}: no picture to describe after round {state.round}")
-    return state.pixels
+    number = 1 if settings.noise == "fixed" else state.round + 1
+    return seed_of(settings.seed, state.original.id, state.key.seed, number, stage, candidate)
 
 
 def _seeded(caption: Caption, seed: int, captioner: Captioner) -> SeededCaption:
@@ -201,20 +230,23 @@ def _round(
 ) -> Round:
     return Round(
         round=state.round + 1,
-        saw=None if state.starts_from_text else pixel_hash(_last(state)),
+        saw=None if state.given is not None else pixel_hash(state.shown),
         captions=tuple(captions),
         caption_pick=caption_pick,
         prompt=prompt,
         prompt_tokens=dict(pictures[0].prompt_tokens),
         prompt_tokens_read=dict(pictures[0].prompt_tokens_read),
-        pictures=tuple(StoredPicture(pixel_hash(p.pixels), seed, None, p.blanked) for p, seed in zip(pictures, seeds, strict=True)),
+        pictures=tuple(
+            StoredPicture(pixel_hash(p.pixels), seed, None, p.blanked, p.retries) for p, seed in zip(pictures, seeds, strict=True)
+        ),
         picture_pick=picture_pick,
+        acts=state.act.notes,
         seconds=seconds,
     )
 
 
 def _seconds(times: Sequence[float], states: Sequence[ChainState]) -> list[dict[str, float]]:
     describe, pick_caption, draw, pick_image = (after - before for before, after in pairwise(times))
-    looking = sum(not state.starts_from_text for state in states)
+    looking = sum(state.given is None for state in states)
     shared = {"caption-pick": pick_caption / len(states), "image": draw / len(states), "image-pick": pick_image / len(states)}
-    return [{"caption": 0.0 if state.starts_from_text else describe / looking, **shared} for state in states]
+    return [{"caption": describe / looking if state.given is None else 0.0, **shared} for state in states]

@@ -10,6 +10,7 @@ import struct
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
@@ -69,14 +70,26 @@ def load_image(file: Path, size: int) -> Pixels:
 
     Raises OriginalError in one line.
     """
+    with opened(file) as image:
+        return prepare(_upright(image), size)
+
+
+@contextmanager
+def opened(file: Path, most: int | None = None) -> Iterator[Image.Image]:
+    """The first frame of an image file, as it is stored. Raises OriginalError in one line, for what its pixels turn out to be as well.
+
+    `most`: the most pixels it may have, where that is less than what Pillow opens.
+    """
     try:
         if file.stat().st_size == 0:
             raise OriginalError(f"{file}: the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file) as image:
+                if most and image.width * image.height > most:
+                    raise OriginalError(f"{file}: the image has more than {most // 1_000_000} million pixels; scale it down first")
                 image.load()
-                return prepare(_upright(image), size)
+                yield image
     except FileNotFoundError:
         raise OriginalError(f"{file}: no such file or folder") from None
     except Image.DecompressionBombError:
@@ -92,6 +105,11 @@ def load_image(file: Path, size: int) -> Pixels:
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError, struct.error)
 """What Pillow's readers raise on files that are cut short or lie about themselves."""
+
+
+def seen(image: Image.Image) -> Pixels:
+    """An image as the eye sees it, in its own size and shape: RGB uint8 (height, width, 3), upright, sRGB, over white."""
+    return np.array(_in_srgb(_eight_bits(_upright(image))), dtype=np.uint8)
 
 
 def prepare(image: Image.Image, size: int) -> Pixels:
@@ -216,18 +234,26 @@ def _between(image: Image.Image, profile: Any) -> Image.Image:
 
 
 def _stickers(spec: str, size: int) -> Iterator[Original]:
+    for scene in scenes_named(spec):
+        yield picture_original("-".join(scene.objects), scene_picture(scene, size))
+
+
+def scene_picture(scene: "Scene", size: int) -> Pixels:
+    """The scene as an original: drawn without jitter, scaled to RGB uint8 (size, size, 3)."""
     from imageloop.stickers import scenes
 
+    return prepare(Image.fromarray(scenes.draw(scene)), size)
+
+
+def scenes_named(spec: str) -> "list[Scene]":
+    """The scenes that a `stickers:…` names, always the same ones. Raises OriginalError where it is not right."""
     wanted = spec.removeprefix(STICKERS).strip()
     sampled = re.fullmatch(r"sample\s+(\d+)(?:\s+seed\s+(\d+))?", wanted)
     if sampled:
-        chosen = _sample(spec, int(sampled[1]), int(sampled[2] or 0))
-    elif wanted.startswith("sample"):
+        return _sample(spec, int(sampled[1]), int(sampled[2] or 0))
+    if wanted.startswith("sample"):
         raise OriginalError(f"{spec}: must be stickers:sample N or stickers:sample N seed S, such as stickers:sample 8 seed 1")
-    else:
-        chosen = [parse_scene(spec)]
-    for scene in chosen:
-        yield picture_original("-".join(scene.objects), prepare(Image.fromarray(scenes.draw(scene)), size))
+    return [parse_scene(spec)]
 
 
 def _sample(spec: str, count: int, seed: int) -> "list[Scene]":

@@ -1,6 +1,7 @@
 """Pick rules: how one of several candidates is kept. Small pure functions; `PICKS` is the table of them.
 
-A rule sees the candidates' unit vectors, never the candidates; only a rule that declares `sees_original` is shown the original's.
+A rule sees numbers of the candidates (unit vectors, probabilities, lengths), never the candidates; only a rule that declares
+`sees_original` is shown the original's vector.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,10 @@ class Choice:
     seed: int
     vectors: Float[np.ndarray, "n d"] | None = None
     original: Float[np.ndarray, " d"] | None = None
+    log_probabilities: tuple[float | None, ...] = ()
+    """Of captions: the mean log-probability of a token, None where the captioner gives none."""
+    words: tuple[int, ...] = ()
+    """Of captions: how many words each has."""
 
 
 def first(_choice: Choice) -> Pick:
@@ -46,6 +51,29 @@ def medoid(choice: Choice) -> Pick:
     return _highest(Pick("medoid", 0), np.mean([_cosines(choice.vectors, vector) for vector in choice.vectors], axis=0))
 
 
+def most_novel(choice: Choice) -> Pick:
+    """The candidate least like all candidates. Scores: minus the mean cosine of each with all, itself included, in [-1, 1]."""
+    pick = medoid(choice)
+    return _highest(Pick("most_novel", 0), -np.array(pick.scores))
+
+
+def most_likely(choice: Choice) -> Pick:
+    """The caption its captioner holds most likely. Scores: mean log-probability of a token, 0 or less."""
+    if not choice.log_probabilities or None in choice.log_probabilities:
+        raise ModelError("pick rule 'most_likely': the captioner gives no probabilities; choose another rule or captioner")
+    return _highest(Pick("most_likely", 0), np.array(choice.log_probabilities, dtype=np.float64))
+
+
+def shortest(choice: Choice) -> Pick:
+    """The caption of the fewest words. Scores: minus the number of words."""
+    return _highest(Pick("shortest", 0), -np.array(choice.words, dtype=np.float64))
+
+
+def longest(choice: Choice) -> Pick:
+    """The caption of the most words. Scores: the number of words."""
+    return _highest(Pick("longest", 0), np.array(choice.words, dtype=np.float64))
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A pick rule and what it must be given."""
@@ -53,6 +81,7 @@ class Rule:
     pick: Callable[[Choice], Pick]
     embeds: bool = False
     sees_original: bool = False
+    captions_only: bool = False
 
 
 PICKS: dict[str, Rule] = {
@@ -60,7 +89,15 @@ PICKS: dict[str, Rule] = {
     "random": Rule(random),
     "closest": Rule(closest, embeds=True, sees_original=True),
     "medoid": Rule(medoid, embeds=True),
+    "most_novel": Rule(most_novel, embeds=True),
+    "most_likely": Rule(most_likely, captions_only=True),
+    "shortest": Rule(shortest, captions_only=True),
+    "longest": Rule(longest, captions_only=True),
 }
+
+
+IMAGE_PICKS = tuple(name for name, rule in PICKS.items() if not rule.captions_only)
+"""The rules that can keep a picture."""
 
 
 def rule_named(name: str) -> Rule:

@@ -1,8 +1,10 @@
-"""A plan: the experiment a run carries out, as a frozen record and as a TOML file with the tables [run], [loop] and [models].
+"""A plan: the experiment a run carries out, as a frozen record and as a TOML file with the tables [run], [loop], [models] and [watch].
 
-[run]    name, originals, rounds, seeds, seed, keep, keep_candidates
-[loop]   captions, images, pick_caption, pick_image, size
-[models] captioners, generators, embedder, batch, device, dtype; and [models.NAME], the recipe fields to change of that model
+[run]    name, originals, rounds, seeds, seed, arms, controls, watch, keep, keep_candidates
+[loop]   captions, images, pick_caption, pick_image, size, noise
+[models] captioners, generators, embedder, batch, device, dtype, offload, quantize, compile, max_requests; and [models.NAME], the recipe
+         fields to change of that model
+[watch]  the rules of the monitor (`watch.KINDS`) that are not as they are by default
 """
 
 import json
@@ -11,18 +13,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
-from imageloop.arms import PICKS
+from imageloop import watch as monitor_rules
+from imageloop.addresses import secret_in
+from imageloop.arms import arm_of
 from imageloop.errors import PlanError
+from imageloop.interventions import FLOOR
 from imageloop.originals import kind_of, slug
+from imageloop.picks import IMAGE_PICKS, PICKS
 
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "run": ("name", "originals", "rounds", "seeds", "seed", "keep", "keep_candidates"),
-    "loop": ("captions", "images", "pick_caption", "pick_image", "size"),
-    "models": ("captioners", "generators", "embedder", "batch", "device", "dtype"),
+    "run": ("name", "originals", "rounds", "seeds", "seed", "arms", "controls", "watch", "keep", "keep_candidates"),
+    "loop": ("captions", "images", "pick_caption", "pick_image", "size", "noise"),
+    "models": ("captioners", "generators", "embedder", "batch", "device", "dtype", "offload", "quantize", "compile", "max_requests"),
+    "watch": (),
 }
 
 
@@ -39,16 +46,28 @@ def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _pick_rule(rule: str) -> str:
-    if rule not in PICKS:
-        raise ValueError(f"must be one of {', '.join(PICKS)}, not {rule!r}{_did_you_mean(rule, PICKS)}")
-    return rule
+def _rule_among(rules: Sequence[str]) -> Callable[[str], str]:
+    def known(rule: str) -> str:
+        if rule not in rules:
+            raise ValueError(f"must be one of {', '.join(rules)}, not {rule!r}{_did_you_mean(rule, rules)}")
+        return rule
+
+    return known
+
+
+def _arms(texts: tuple[str, ...]) -> tuple[str, ...]:
+    arms = [arm_of(text) for text in texts]
+    if any(arm.text == FLOOR for arm in arms):
+        raise ValueError(f"{FLOOR!r} is a control, made without being asked; take it out")
+    _different(tuple(arm.label for arm in arms))
+    return tuple(arm.text for arm in arms)
 
 
 Text = Annotated[StrictStr, AfterValidator(_filled)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_different)]
 Count = Annotated[StrictInt, Field(ge=1)]
-PickRule = Annotated[StrictStr, AfterValidator(_pick_rule)]
+CaptionPick = Annotated[StrictStr, AfterValidator(_rule_among(tuple(PICKS)))]
+ImagePick = Annotated[StrictStr, AfterValidator(_rule_among(IMAGE_PICKS))]
 
 
 class Plan(BaseModel):
@@ -65,10 +84,25 @@ class Plan(BaseModel):
     seeds: Count = Field(4, description="Chains for each original and pair.")
     captions: Count = Field(1, description="Candidate captions a round.")
     images: Count = Field(1, description="Candidate pictures a round.")
-    pick_caption: PickRule = Field("first", description=f"How one caption is kept: {', '.join(PICKS)}.")
-    pick_image: PickRule = Field("first", description=f"How one picture is kept: {', '.join(PICKS)}.")
+    pick_caption: CaptionPick = Field("first", description=f"How one caption is kept: {', '.join(PICKS)}.")
+    pick_image: ImagePick = Field("first", description=f"How one picture is kept: {', '.join(IMAGE_PICKS)}.")
+    arms: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_arms)] = Field(
+        ("plain",), description='Interventions to compare: "plain", "reanchor(every=5)", …; each is a set of chains of its own.'
+    )
+    controls: Literal["auto", "none"] = Field(
+        "auto", description="auto: also the noise floor, the original's first caption drawn again and again; or none."
+    )
+    watch: StrictBool = Field(True, description="Whether the run is watched for early signs of collapse.")
+    rules: Annotated[dict[str, Any], AfterValidator(monitor_rules.resolved)] = Field(
+        default_factory=lambda: monitor_rules.resolved({}), description="The rules it is watched by, all with their numbers and actions."
+    )
     seed: Annotated[StrictInt, Field(ge=0, lt=2**63)] = Field(0, description="The seed all noise comes from.")
-    batch: Count = Field(16, description="Rows in every call of a model; short batches are padded.")
+    noise: Literal["new", "fixed"] = Field(
+        "new", description="new: every round has noise of its own; fixed: all rounds have that of round 1, and a chain can only cycle."
+    )
+    batch: Count | Literal["auto"] = Field(
+        16, description="Rows in every call of a model, short batches are padded; auto finds the most that fit."
+    )
     size: Annotated[StrictInt, Field(ge=8, le=8192)] | None = Field(
         None, description="Side of the pictures, in pixels; left out, the generator's own."
     )
@@ -76,6 +110,12 @@ class Plan(BaseModel):
         "auto", description="auto, cpu, cuda, cuda:N or mps."
     )
     dtype: Annotated[StrictStr, Field(pattern=r"^(auto|fp32|bf16|fp16)$")] = Field("auto", description="auto, fp32, bf16 or fp16.")
+    offload: Literal["none", "model", "group"] = Field(
+        "none", description="What leaves the GPU while it is not needed: none, model or group."
+    )
+    quantize: Literal["none", "8bit", "4bit"] = Field("none", description="Weights in fewer bits: none, 8bit or 4bit.")
+    compile: StrictBool = Field(False, description="Whether generators are compiled: slower to start, faster to draw.")
+    max_requests: Count = Field(1000, description="The most requests to remote models, tries included, before the run stops.")
     keep: Annotated[StrictStr, Field(pattern=r"^(all|log|every [1-9]\d*)$")] = Field(
         "all", description='Rounds whose pictures stay on disk: "all", "every k" or "log"; the last always does.'
     )
@@ -95,9 +135,15 @@ _SHAPES = {
     "device": "one of auto, cpu, cuda, cuda:N, mps",
     "dtype": "one of auto, fp32, bf16, fp16",
     "keep": 'one of "all", "log", "every k" with k a whole number such as "every 10"',
-    "keep_candidates": "true or false",
-    **dict.fromkeys(("rounds", "seeds", "captions", "images", "batch"), "a whole number, 1 or more"),
-    **dict.fromkeys(("originals", "captioners", "generators"), 'a list of at least one text, such as ["…"]'),
+    "batch": 'a whole number, 1 or more, or "auto"',
+    "controls": "auto or none",
+    "offload": "none, model or group",
+    "quantize": "none, 8bit or 4bit",
+    "noise": "new or fixed",
+    "rules": 'a table of rules, such as jsd = {below = 0.1, action = "note"}',
+    **dict.fromkeys(("watch", "keep_candidates", "compile"), "true or false"),
+    **dict.fromkeys(("rounds", "seeds", "captions", "images", "max_requests"), "a whole number, 1 or more"),
+    **dict.fromkeys(("originals", "captioners", "generators", "arms"), 'a list of at least one text, such as ["…"]'),
     **dict.fromkeys(("embedder", "pick_caption", "pick_image"), "a text"),
 }
 
@@ -114,7 +160,7 @@ def read(path: str | Path) -> Plan:
         fields |= _fields_of(file, table, content)
     if "originals" not in fields:
         raise PlanError(f'{file}: [run] has no originals; name at least one: originals = ["my-photo.jpg"]')
-    plan = _checked(fields, lambda field: f"{file}: [{_table_of(field)}] {field}")
+    plan = _checked(fields, lambda field: f"{file}: [watch]" if field == "rules" else f"{file}: [{_table_of(field)}] {field}")
     _refuse_stray_overrides(plan, lambda name: f"{file}: [models.{name}]")
     return _from_folder(plan, file.parent)
 
@@ -133,13 +179,17 @@ def name_of(originals: Sequence[str]) -> str:
     return (slug(readable) or "run") + more
 
 
-def changed(plan: Plan | None, changes: Mapping[str, Any], overrides: Iterable[str] = ()) -> Plan:
+def changed(plan: Plan | None, changes: Mapping[str, Any], overrides: Iterable[str] = (), rules: Iterable[str] = ()) -> Plan:
     """A plan with some fields replaced, as the command's options do it; without a plan, the rest takes its defaults.
 
-    `overrides` are texts `NAME.KEY=VALUE`, each one recipe field of one model. Changes of models that the plan no longer names are
-    dropped. Raises PlanError naming the option.
+    `overrides` are texts `NAME.KEY=VALUE`, each one recipe field of one model, and `rules` the same of the monitor's rules. Changes of
+    models that the plan no longer names are dropped. Raises PlanError naming the option.
     """
     fields = {**(plan.model_dump() if plan else {}), **changes}
+    try:
+        fields["rules"] = monitor_rules.changed(fields.get("rules", {}), rules)
+    except ValueError as error:
+        raise PlanError(f"{option_of('rules')} {error}") from None
     if "originals" not in fields:
         raise PlanError("no originals: name an image, a folder, a text in quotes, or a plan")
     new = _checked(fields, option_of)
@@ -154,7 +204,7 @@ def changed(plan: Plan | None, changes: Mapping[str, Any], overrides: Iterable[s
 
 def option_of(field: str) -> str:
     """The command line's option for a plan's field."""
-    singular = {"captioners": "captioner", "generators": "generator"}.get(field, field)
+    singular = {"captioners": "captioner", "generators": "generator", "arms": "arm", "rules": "rule"}.get(field, field)
     return f"--{singular.replace('_', '-')}"
 
 
@@ -173,6 +223,7 @@ def to_toml(plan: Plan) -> str:
     lines: list[str] = []
     for table, keys in TABLES.items():
         lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key in keys if (value := getattr(plan, key)) is not None), ""]
+    lines[-1:-1] = [f"{name} = {_toml(rule)}" for name, rule in monitor_rules.differing(plan.rules).items()]
     for name, values in plan.models.items():
         lines += [f"[models.{_toml(name)}]", *(f"{_toml(key)} = {_toml(value)}" for key, value in values.items()), ""]
     return "\n".join(lines)
@@ -201,6 +252,8 @@ def _parse(file: Path) -> dict[str, Any]:
 
 
 def _fields_of(file: Path, table: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    if table == "watch":
+        return {"rules": dict(content)}
     overrides = {key: value for key, value in content.items() if table == "models" and isinstance(value, dict)}
     fields = {key: value for key, value in content.items() if key not in overrides}
     for key in fields:
@@ -229,6 +282,9 @@ def _refuse_stray_overrides(plan: Plan, where: Callable[[str], str]) -> None:
         if name not in plan.model_names:
             known = f"its models are {', '.join(plan.model_names)}"
             raise PlanError(f"{where(name)} is no model of this plan; {known}{_did_you_mean(name, plan.model_names)}")
+    for name, settings in plan.models.items():
+        if secret := secret_in(settings):
+            raise PlanError(f"{where(name)}: {secret} would be written into the run; a key comes from the environment (key_variable)")
 
 
 def _override(text: str) -> tuple[str, str, Any]:

@@ -29,7 +29,7 @@ class Recipe:
     `settings` holds JSON values only: steps, guidance scale, size, instruction, decoding settings, token limits, library versions …
     """
 
-    role: Literal["captioner", "generator", "embedder"]
+    role: Literal["captioner", "generator", "embedder", "text-embedder"]
     name: str
     family: str
     target: str
@@ -55,13 +55,16 @@ class Caption:
     """One candidate text for one picture."""
 
     text: str
-    tokens: int
+    tokens: int | None
+    """None where a server counts none."""
     cut: bool = False
     """Whether the text ends because the captioner's token limit was reached."""
     log_probability: float | None = None
     """Mean natural-log probability per token under the captioner's own distribution; None where it gives none."""
     entropy: float | None = None
     """Mean predictive entropy per token, in nats; None where the captioner gives none."""
+    retries: int = 0
+    """How often a server had to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,13 @@ class Picture:
 
     pixels: Pixels
     prompt_tokens: Mapping[str, int]
-    """Tokens of the whole prompt, special tokens included, by text encoder."""
+    """Tokens of the whole prompt, special tokens included, by text encoder; empty where a server tells nothing of them."""
     prompt_tokens_read: Mapping[str, int]
     """Tokens the text encoder really read: less than `prompt_tokens` when the prompt was truncated."""
     blanked: bool = False
     """Whether a safety checker replaced the picture."""
+    retries: int = 0
+    """How often a server had to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +100,26 @@ class StoredPicture:
 
     pixels: str
     """`pixel_hash` of the picture."""
-    seed: int
+    seed: int | None
+    """None for a picture that was drawn elsewhere and imported."""
     file: str | None
     """Path below the chain's folder, or None when the plan does not keep it."""
     blanked: bool = False
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SeededCaption:
-    """A candidate caption with the seed it was drawn from; seed None when no model wrote it."""
+    """A candidate caption with the seed it was drawn from; seed None when no model wrote it, or it was imported."""
 
     text: str
-    tokens: int
+    tokens: int | None
+    """None where they are not known: a server did not count them, or the caption was written elsewhere and imported."""
     seed: int | None
     cut: bool = False
     log_probability: float | None = None
     entropy: float | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +128,21 @@ class Round:
 
     round: int
     saw: str | None
-    """`pixel_hash` of the picture the captioner was shown; None in round 1 of a chain that starts from a text."""
+    """`pixel_hash` of the picture the captioner was shown; None where no picture was described, or it is not known."""
     captions: tuple[SeededCaption, ...]
     caption_pick: Pick
     prompt: str
     prompt_tokens: Mapping[str, int]
     prompt_tokens_read: Mapping[str, int]
     pictures: tuple[StoredPicture, ...]
+    """Empty where the round was imported and only its captions are known; `picture_pick` then chose nothing."""
     picture_pick: Pick
     acts: tuple[Mapping[str, Any], ...] = ()
     """What interventions did this round, each `{"arm": …, …}`; empty in the plain loop."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time of each stage divided by the chains that shared it. Not part of the result: two identical runs differ here."""
+    inferred: bool = False
+    """Whether nothing was generated: the chain was proven to repeat itself exactly, and this round is a copy of an earlier one."""
 
     @property
     def caption(self) -> str:
@@ -138,17 +150,36 @@ class Round:
         return self.captions[self.caption_pick.chosen].text
 
     @property
-    def picture(self) -> StoredPicture:
-        """The chosen picture `x_t`."""
-        return self.pictures[self.picture_pick.chosen]
+    def picture(self) -> StoredPicture | None:
+        """The chosen picture `x_t`; None where only the captions of an imported round are known."""
+        return self.pictures[self.picture_pick.chosen] if self.pictures else None
 
     @property
-    def truncated(self) -> bool:
-        """Whether some text encoder read less than the whole prompt."""
+    def saw_original(self) -> bool:
+        """Whether a pick or an arm let the original in: a declared exception to the telephone contract."""
+        acted = any(bool(act.get("saw_original")) for act in self.acts)
+        return acted or self.caption_pick.saw_original or self.picture_pick.saw_original
+
+    @property
+    def truncated(self) -> bool | None:
+        """Whether some text encoder read less than the whole prompt; None where nothing is known of it."""
+        if not self.prompt_tokens:
+            return None
         return any(self.prompt_tokens_read[name] < count for name, count in self.prompt_tokens.items())
 
+    @property
+    def retries(self) -> int:
+        """How often servers had to be asked again in this round."""
+        return sum(caption.retries for caption in self.captions) + sum(picture.retries for picture in self.pictures)
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        row = asdict(self)
+        for candidate in (*row["captions"], *row["pictures"]):
+            if not candidate["retries"]:
+                del candidate["retries"]  # only servers are ever asked again
+        if not row["inferred"]:
+            del row["inferred"]  # only with the same noise in every round is anything ever inferred
+        return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Round":
@@ -189,6 +220,7 @@ class ChainKey:
     original: str
     seed: int
     arm: str = "plain"
+    """The arm's label, `arms.Arm.label`."""
 
     @property
     def pair(self) -> str:

@@ -4,25 +4,34 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imageloop import catalog
-from imageloop.loop import ChainState, Clock, Turned, Vector, anchors, needs_embedder, turn
+from imageloop.arms import Arm, arm_of
+from imageloop.casting import Pair
+from imageloop.forward import Forward
+from imageloop.interventions import FLOOR
+from imageloop.lineup import Lineup, Loader
+from imageloop.loop import ChainState, Clock, Turned, Vector, anchors, turn
+from imageloop.models.budget import Budget
+from imageloop.moment import NOTHING
+from imageloop.monitor import Watch, refuse_unseen
 from imageloop.originals import load_originals
 from imageloop.plan import Plan
-from imageloop.records import ChainKey, Original, Pixels, Round
+from imageloop.records import ChainKey, Original, Pixels, Recipe, Round
+from imageloop.roles import Captioner, Embedder, Generator
 from imageloop.store import RunFolder
 from imageloop.writer import RunWriter
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from imageloop.roles import Captioner, Embedder, Generator
 
 SIZE = 512
 """Side of the originals, in pixels, where neither the plan nor the catalog says what size the generator draws."""
@@ -43,6 +52,10 @@ class Progress(Protocol):
         """One turn took these chains, one round of each, `seconds` of wall time; it is being stored."""
         ...
 
+    def rounds_dropped(self, pair: str, rounds: int) -> None:
+        """So many of the pair's rounds will not be made: a rule of the plan stopped chains."""
+        ...
+
     def message(self, text: str) -> None:
         """A line a person should see."""
         ...
@@ -57,12 +70,11 @@ class Silent:
     def turn_done(self, pair: str, rounds: Sequence[Round], seconds: float) -> None:
         """Says nothing."""
 
-    def message(self, text: str) -> None:
+    def rounds_dropped(self, pair: str, rounds: int) -> None:
         """Says nothing."""
 
-
-Loader = Callable[[catalog.Role, str, Plan], Any]
-"""Gives the captioner, generator or embedder that a plan names."""
+    def message(self, text: str) -> None:
+        """Says nothing."""
 
 
 def carry_out(
@@ -81,78 +93,120 @@ def carry_out(
     watcher = progress or Silent()
     for role, spec in _models(plan):
         catalog.find(role, spec)
+    refuse_unseen(plan)
     originals = load_originals(plan.originals, _size(plan))
+    arms = _arms(plan)
+    material = {"": originals} | {source: load_originals([source], _size(plan)) for arm in arms for source in arm.sources}
     with _interruptible(), RunWriter.open(folder, plan.model_dump(mode="json"), originals) as writer:
-        models = _Models(plan, writer, load or load_model, watcher)
+        chosen = load or partial(load_model, budget=Budget(plan.max_requests))
+        chains = len(originals) * plan.seeds * len(arms)
+        models = Lineup(plan, writer, chosen, watcher.message, size=_size(plan), chains=chains)
         for captioner, generator in _pairs(plan):
-            states = _states(plan, writer, originals, captioner, generator)
+            pair = Pair(plan, captioner, generator, arms, material)
+            states = _states(plan, writer, originals, pair)
             for text in writer.told():
                 watcher.message(text)
-            done, total = sum(min(state.round, plan.rounds) for state in states), len(states) * plan.rounds
+            watch = Watch(pair, writer.run, states, models.watching, watcher.message)
+            done = sum(min(state.round, watch.rounds(state)) for state in states)
+            total = sum(map(watch.rounds, states))
             watcher.pair_started(states[0].key.pair, len(states), done, total)
             if done < total:
-                trio = models.of_pair(captioner, generator)
-                _run_pair(plan, writer, _anchored(states, originals, trio), trio, watcher, clock)
+                models.keep(pair.casts)
+                states = _anchored(states, originals, models.embedder())
+                try:
+                    _Course(pair, writer, models, watch, watcher, clock).run(states)
+                finally:
+                    watch.save()
+            watch.close()
     return RunFolder.open(folder)
 
 
-def load_model(role: catalog.Role, spec: str, plan: Plan) -> Any:
-    """The model of the catalog or of a hub, with the plan's device, dtype, batch and recipe changes. Raises ModelError or DeviceError."""
+def load_model(role: catalog.Role, spec: str, plan: Plan, *, budget: Budget | None = None) -> Any:
+    """The model of the catalog or of a hub, with the plan's device, dtype, batch and recipe changes. Raises ModelError or DeviceError.
+
+    `budget` is what the served models of a run may send together; without one, each may send what the plan says.
+    """
     from imageloop import models
+    from imageloop.models import memory
 
     row = catalog.find(role, spec)
-    overrides = {**({"size": plan.size} if plan.size and role == "generator" else {}), **plan.models.get(spec, {})}
+    machine = memory.settings_of_machine(row, offload=plan.offload, quantize=plan.quantize, compile=plan.compile)
+    overrides = {**({"size": plan.size} if plan.size and role == "generator" else {}), **machine, **plan.models.get(spec, {})}
+    batch = memory.USUAL_BATCH if plan.batch == "auto" else plan.batch
+    if row.family in catalog.SERVED:
+        overrides["max_requests"] = budget or Budget(plan.max_requests)
     if role == "embedder":
-        return models.load_embedder(row, device=plan.device, batch=plan.batch, overrides=overrides)
+        return models.load_embedder(row, device=plan.device, batch=batch, overrides=overrides)
     load = models.load_captioner if role == "captioner" else models.load_generator
-    return load(row, device=plan.device, dtype=plan.dtype, batch=plan.batch, overrides=overrides)
+    return load(row, device=plan.device, dtype=plan.dtype, batch=batch, overrides=overrides)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trio:
-    captioner: "Captioner"
-    generator: "Generator"
-    embedder: "Embedder | None"
+@dataclass(slots=True)
+class _Course:
+    """One pair on its way to its last round."""
 
+    pair: Pair
+    writer: RunWriter
+    models: Lineup
+    watch: Watch
+    watcher: Progress
+    clock: Clock
 
-class _Models:
-    """The models of the pair that is running, and no others: the next pair shares one of them, by the order of `_pairs`."""
-
-    def __init__(self, plan: Plan, writer: RunWriter, load: Loader, watcher: Progress) -> None:
-        self._plan, self._writer, self._load, self._watcher = plan, writer, load, watcher
-        self._loaded: dict[tuple[catalog.Role, str], Any] = {}
-
-    def of_pair(self, captioner: str, generator: str) -> _Trio:
-        wanted: list[tuple[catalog.Role, str]] = [("captioner", captioner), ("generator", generator)]
-        if needs_embedder(self._plan):
-            wanted.append(("embedder", self._plan.embedder))
-        self._loaded = {name: model for name, model in self._loaded.items() if name in wanted}
-        for role, spec in wanted:
-            if (role, spec) not in self._loaded:
-                self._watcher.message(f"loading the {role} {spec}")
-                self._loaded[role, spec] = self._load(role, spec, self._plan)
-                self._writer.use(self._loaded[role, spec].recipe, catalog.label(spec))
-        embedder = self._loaded.get(("embedder", self._plan.embedder))
-        return _Trio(self._loaded["captioner", captioner], self._loaded["generator", generator], embedder)
-
-
-def _run_pair(plan: Plan, writer: RunWriter, states: list[ChainState], trio: _Trio, watcher: Progress, clock: Clock) -> None:
-    behind = [state for state in states if state.round < plan.rounds]
-    together = _chains_a_turn(plan, trio)
-    storing: Future[None] | None = None
-    with ThreadPoolExecutor(1, "store") as store:
-        while behind:
-            behind.sort(key=lambda state: (state.round, state.key))
-            start = clock()
-            turned = turn(behind[:together], trio.captioner, trio.generator, trio.embedder, plan, clock=clock)
+    def run(self, states: Sequence[ChainState]) -> None:
+        """Take the chains that are furthest behind one round further, until none is behind."""
+        forward = Forward(self.pair, self.writer.run, states)
+        behind = self._behind([self._forwarded(state, forward) for state in states])
+        storing: Future[None] | None = None
+        with ThreadPoolExecutor(1, "store") as store:
+            while behind:
+                behind.sort(key=lambda state: (state.round, state.key))
+                start = self.clock()
+                cast = self.pair.cast(behind[0])
+                captioner, generator = self.models.cast(cast)
+                fewest = _chains_a_turn(self.pair.plan, captioner, generator, behind[0])
+                most = self.models.chains_a_turn(fewest, behind[0].act.images or self.pair.plan.images)
+                together = list(islice((state for state in behind if self.pair.cast(state) == cast), most))
+                turned = turn(together, captioner, generator, self.models.embedder(), self.pair.plan, clock=self.clock)
+                if storing:
+                    storing.result()
+                storing = store.submit(_store, self.writer, together, turned, generator.recipe.hash)
+                moved = {state.key: self._moved(state, *result) for state, result in zip(together, turned, strict=True)}
+                self.watcher.turn_done(behind[0].key.pair, [done for done, _ in turned], self.clock() - start)
+                for key, (done, _) in zip(moved, turned, strict=True):
+                    forward.see(key, done)
+                if any(map(forward.repeats, moved)):
+                    storing.result()
+                    moved = {key: self._forwarded(state, forward) for key, state in moved.items()}
+                behind = self._behind([moved.get(state.key, state) for state in behind])
             if storing:
                 storing.result()
-            storing = store.submit(_store, writer, behind[:together], turned, trio.generator.recipe.hash)
-            watcher.turn_done(behind[0].key.pair, [done for done, _ in turned], clock() - start)
-            moved = [_moved(state, *result) for state, result in zip(behind, turned, strict=False)]
-            behind = [state for state in moved + behind[together:] if state.round < plan.rounds]
-        if storing:
-            storing.result()
+
+    def _behind(self, states: Iterable[ChainState]) -> list[ChainState]:
+        """Those that are not at their last round, with what is done to the next one."""
+        return [self.watch.ready(self.pair.ready(state)) for state in states if state.round < self.watch.rounds(state)]
+
+    def _moved(self, state: ChainState, done: Round, pictures: tuple[Pixels, ...]) -> ChainState:
+        pixels = pictures[done.picture_pick.chosen]
+        if dropped := self.watch.see(state, done, pixels):
+            self.watcher.rounds_dropped(state.key.pair, dropped)
+        first = done.caption if state.first_caption is None else state.first_caption
+        return replace(state, round=done.round, pixels=pixels, first_caption=first, act=NOTHING)
+
+    def _forwarded(self, state: ChainState, forward: Forward) -> ChainState:
+        """The chain at its last round, where what is left of it need not be generated."""
+        left = self.watch.rounds(state) - state.round
+        if left <= 0 or not forward.repeats(state.key):
+            return state
+        recipe = self.writer.run.info.recipes.get(f"generator/{self.pair.cast(state).generator.label}", {})
+        start = self.clock()
+        for done, pictures in forward.rounds(state, self.writer.run):
+            self.writer.append(state.key, done, pictures, Recipe(**recipe).hash)
+            state = self._moved(state, done, pictures)
+            self.watcher.turn_done(state.key.pair, [done], self.clock() - start)
+            start = self.clock()
+            if state.round >= self.watch.rounds(state):
+                break
+        return state
 
 
 def _store(writer: RunWriter, states: Sequence[ChainState], turned: Sequence[Turned], recipe: str) -> None:
@@ -160,29 +214,33 @@ def _store(writer: RunWriter, states: Sequence[ChainState], turned: Sequence[Tur
         writer.append(state.key, done, pictures, recipe)
 
 
-def _moved(state: ChainState, done: Round, pictures: tuple[Pixels, ...]) -> ChainState:
-    return replace(state, round=done.round, pixels=pictures[done.picture_pick.chosen])
-
-
-def _chains_a_turn(plan: Plan, trio: _Trio) -> int:
+def _chains_a_turn(plan: Plan, captioner: Captioner, generator: Generator, state: ChainState) -> int:
     """The fewest chains that fill whole batches of captions and of pictures; more would only put more at stake in a turn."""
-    stages = ((trio.captioner.recipe.batch, plan.captions), (trio.generator.recipe.batch, plan.images))
+    captions, images = state.act.captions or plan.captions, state.act.images or plan.images
+    stages = ((captioner.recipe.batch, captions), (generator.recipe.batch, images))
     return math.lcm(*(batch // math.gcd(batch, candidates) for batch, candidates in stages))
 
 
-def _states(plan: Plan, writer: RunWriter, originals: Sequence[Original], captioner: str, generator: str) -> list[ChainState]:
+def _states(plan: Plan, writer: RunWriter, originals: Sequence[Original], pair: Pair) -> list[ChainState]:
     states = []
-    for original in originals:
-        for seed in range(plan.seeds):
-            key = ChainKey(catalog.label(captioner), catalog.label(generator), original.id, seed)
-            done, pixels = writer.resume(key)
-            states.append(ChainState(key, original, done, pixels if done else original.pixels))
+    for arm in pair.arms:
+        for original in originals:
+            for seed in range(plan.seeds):
+                key = ChainKey(catalog.label(pair.captioner), catalog.label(pair.generator), original.id, seed, arm.label)
+                stand = writer.resume(key)
+                pixels = stand.pixels if stand.rounds else original.pixels
+                first = original.text if stand.first_caption is None else stand.first_caption
+                states.append(ChainState(key, original, stand.rounds, pixels, first_caption=first))
     return states
 
 
-def _anchored(states: list[ChainState], originals: Sequence[Original], trio: _Trio) -> list[ChainState]:
-    vectors: dict[str, Vector] = anchors(originals, trio.embedder) if trio.embedder else {}
+def _anchored(states: list[ChainState], originals: Sequence[Original], embedder: Embedder | None) -> list[ChainState]:
+    vectors: dict[str, Vector] = anchors(originals, embedder) if embedder else {}
     return [replace(state, anchor=vectors.get(state.original.id)) for state in states]
+
+
+def _arms(plan: Plan) -> list[Arm]:
+    return [arm_of(text) for text in (*plan.arms, *((FLOOR,) if plan.controls == "auto" else ()))]
 
 
 def _pairs(plan: Plan) -> list[tuple[str, str]]:
@@ -196,7 +254,8 @@ def _pairs(plan: Plan) -> list[tuple[str, str]]:
 
 def _models(plan: Plan) -> list[tuple[catalog.Role, str]]:
     captioners: list[tuple[catalog.Role, str]] = [("captioner", spec) for spec in plan.captioners]
-    return [*captioners, *(("generator", spec) for spec in plan.generators), ("embedder", plan.embedder)]
+    rotated = [(role, spec) for arm in plan.arms for role, among in arm_of(arm).rotates.items() for spec in among]
+    return [*captioners, *(("generator", spec) for spec in plan.generators), ("embedder", plan.embedder), *rotated]
 
 
 def _size(plan: Plan) -> int:

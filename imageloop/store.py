@@ -26,6 +26,8 @@ from PIL import Image, PngImagePlugin
 from imageloop.errors import RunError
 from imageloop.records import ChainKey, Original, Pixels, Round, StoredPicture, pixel_hash
 
+IMPORTED = "imported"
+"""The family, in a recipe, of a model that was run elsewhere."""
 _CHAIN = re.compile(r"(?P<original>.+)-s(?P<seed>\d+)(?:@(?P<arm>.+))?")
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow raises on a PNG that is damaged."""
@@ -71,13 +73,18 @@ class RunFolder:
         texts = {file.stem: Original(file.stem, text=read_text(file)) for file in files if file.suffix == ".txt"}
         return {name: {**pictures, **texts}[name] for name in sorted([*pictures, *texts])}
 
+    @property
+    def imported(self) -> bool:
+        """Whether its rounds were made elsewhere: no model here can go on with them or make them again."""
+        return any(recipe.get("family") == IMPORTED for recipe in self.info.recipes.values())
+
     def keys(self) -> list[ChainKey]:
         """The chains on disk, sorted."""
         return sorted(key for file in self.path.glob("chains/*/*/rounds.jsonl") if (key := _key_of(file.parent)))
 
     def chain_path(self, key: ChainKey) -> Path:
         """The folder of a chain, whether it is there or not."""
-        arm = "" if key.arm == "plain" else f"@{re.sub(r'[^A-Za-z0-9._-]+', '-', key.arm)}"
+        arm = "" if key.arm == "plain" else f"@{key.arm}"
         return self.path / "chains" / key.pair / f"{key.original}-s{key.seed}{arm}"
 
     def rounds(self, key: ChainKey) -> list[Round]:
@@ -105,21 +112,35 @@ class Line:
     end: int
 
 
-def read_lines(file: Path) -> list[Line]:
-    """The longest prefix of valid lines: whole, numbered from 1, and each seeing the picture of the one before."""
-    lines: list[Line] = []
-    end = 0
-    for text in file.read_bytes().split(b"\n")[:-1] if file.is_file() else []:
+def read_lines(file: Path, after: Line | None = None) -> list[Line]:
+    """The longest prefix of valid lines: whole, numbered from 1, and each seeing the picture of the one before.
+
+    `after`: a line that was read before; then it comes first, and what lies before it is neither read nor given.
+    """
+    lines: list[Line] = [after] if after else []
+    end = after.end if after else 0
+    first = after.round.round if after else 1
+    for text in _from(file, end).split(b"\n")[:-1]:
         end += len(text) + 1
         try:
             done = Round.from_json(json.loads(text))
-            follows = done.round == len(lines) + 1 and (not lines or bool(done.acts) or done.saw == lines[-1].round.picture.pixels)
+            before = lines[-1].round.picture if lines else None
+            seen = before.pixels if before else None
+            follows = done.round == first + len(lines) and (not lines or bool(done.acts) or done.saw == seen)
         except (ValueError, KeyError, TypeError, IndexError):
             break
         if not follows:
             break
         lines.append(Line(done, end))
     return lines
+
+
+def _from(file: Path, place: int) -> bytes:
+    if not file.is_file():
+        return b""
+    with file.open("rb") as content:
+        content.seek(place)
+        return content.read()
 
 
 def keeps(rule: str, round: int) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from imageloop.disk import PART, append_line, remove, sync, told, truncate, write_whole
 from imageloop.errors import ForeignRun, RunError, RunLocked
@@ -21,6 +21,14 @@ from imageloop.identity import changes, grown, listed, plan_changes, run_hash
 from imageloop.provenance import commit, versions
 from imageloop.records import ChainKey, Original, Pixels, Recipe, Round, canonical, pixel_hash
 from imageloop.store import RunFolder, RunInfo, encode_picture, file_names, keeps, read_lines, read_picture, read_text
+
+
+class Stand(NamedTuple):
+    """Where a chain stands: rounds done, its last picture and its first caption; None and None at round 0."""
+
+    rounds: int
+    pixels: Pixels | None
+    first_caption: str | None
 
 
 class RunWriter:
@@ -33,11 +41,12 @@ class RunWriter:
         self._touched: set[Path] = set()
 
     @classmethod
-    def open(cls, path: str | Path, plan: Mapping[str, Any], originals: Sequence[Original]) -> "RunWriter":
+    def open(cls, path: str | Path, plan: Mapping[str, Any], originals: Sequence[Original], *, importing: bool = False) -> "RunWriter":
         """A new run, or one that goes on with this plan (as JSON values) and these originals.
 
-        Raises RunError when the folder cannot be used, RunLocked when another process works on it, and ForeignRun when a round in it was
-        made by another plan; more rounds, seeds and originals are no other plan.
+        `importing`: the rounds to come were made elsewhere. Raises RunError when the folder cannot be used, RunLocked when another process
+        works on it, and ForeignRun when a round in it was made by another plan, or elsewhere and these are not, or the other way round;
+        more rounds, seeds and originals are no other plan.
         """
         folder = Path(path)
         with told(folder):
@@ -45,7 +54,7 @@ class RunWriter:
         lock = _locked(folder)
         try:
             writer = cls(RunFolder(folder, RunInfo(plan={})), lock)
-            writer._settle(plan)
+            writer._settle(plan, importing)
             writer._settle_originals(originals)
         except BaseException:
             os.close(lock)
@@ -64,8 +73,8 @@ class RunWriter:
             what = listed(changes(recorded, fields))
             raise ForeignRun(f"{self.run.path}: {recipe.role} {label} was another there: {what}; choose another folder with --out")
 
-    def resume(self, key: ChainKey) -> tuple[int, Pixels | None]:
-        """How many rounds of a chain are whole, and its last picture; None at round 0.
+    def resume(self, key: ChainKey) -> Stand:
+        """Where a chain stands: how many of its rounds are whole, and what the next one needs of them.
 
         What lies behind them, left by an interrupted or damaged run, is removed, so that those rounds are done again.
         """
@@ -76,14 +85,14 @@ class RunWriter:
         if file.exists() and file.stat().st_size > valid:
             self._messages.append(f"{file}: line {len(lines) + 1} is damaged; the chain goes on from round {len(lines)}")
         pixels = None
-        while lines and (pixels := _last_picture(folder, lines[-1].round)) is None:
-            name = lines.pop().round.picture.file
-            self._messages.append(f"{folder / str(name)}: missing or damaged; round {len(lines) + 1} will be done again")
+        while lines and (last := lines[-1].round.picture) is not None and (pixels := _last_picture(folder, lines[-1].round)) is None:
+            lines.pop()
+            self._messages.append(f"{folder / str(last.file)}: missing or damaged; round {len(lines) + 1} will be done again")
         end = lines[-1].end if lines else 0
         if file.exists() and file.stat().st_size > end:
             truncate(file, end)
         _sweep(folder, lines[-1].round if lines else None, self.run.info.plan["keep"])
-        return len(lines), pixels
+        return Stand(len(lines), pixels, lines[0].round.caption if lines else None)
 
     def append(self, key: ChainKey, done: Round, pictures: Sequence[Pixels], recipe: str) -> None:
         """Stores one round with the pixels of all its candidates; `recipe` is the generator's hash.
@@ -99,7 +108,8 @@ class RunWriter:
             (folder / "images").mkdir(parents=True, exist_ok=True)
         for stored, pixels in zip(done.pictures, pictures, strict=True):
             if stored.file:
-                texts = {"caption": done.prompt, "seed": str(stored.seed), "recipe": recipe}
+                seed = {} if stored.seed is None else {"seed": str(stored.seed)}
+                texts = {"caption": done.prompt, **seed, "recipe": recipe}
                 write_whole(folder / stored.file, encode_picture(pixels, texts))
         outlived = done.round > 1 and not keeps(plan["keep"], done.round - 1)
         line = canonical(done.to_json()).encode("utf-8", "backslashreplace")
@@ -130,7 +140,7 @@ class RunWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _settle(self, plan: Mapping[str, Any]) -> None:
+    def _settle(self, plan: Mapping[str, Any], importing: bool) -> None:
         folder = self.run.path
         created = datetime.now(UTC).isoformat(timespec="seconds")
         new = RunInfo(plan=dict(plan), versions=versions(), commit=commit(), created=created)
@@ -143,6 +153,11 @@ class RunWriter:
         if not any(file.stat().st_size for file in folder.glob("chains/*/*/rounds.jsonl")):
             return self._write(new)
         old = self.run.info
+        if self.run.imported != importing:
+            which = (
+                "its rounds were imported, and no model here made them" if self.run.imported else "its rounds were made here, not imported"
+            )
+            raise ForeignRun(f"{folder}: {which}, so it does not go on; choose another folder with --out")
         if other := plan_changes(old.plan, plan):
             raise ForeignRun(f"{folder}: is a run of another plan: {listed(other)}; choose another folder with --out")
         software = [{**info.versions, "imageloop's commit": info.commit} for info in (old, new)]
@@ -187,6 +202,8 @@ def _locked(folder: Path) -> int:
 
 def _last_picture(folder: Path, done: Round) -> Pixels | None:
     if not all((folder / picture.file).is_file() for picture in done.pictures if picture.file):
+        return None
+    if done.picture is None:
         return None
     try:
         pixels = read_picture(folder / str(done.picture.file))

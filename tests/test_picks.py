@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imageloop.arms import PICKS, Choice, pick
 from imageloop.errors import ModelError, PlanError
+from imageloop.picks import PICKS, Choice, pick
 from imageloop.records import Pick
 
 SQUARE = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
@@ -51,7 +51,23 @@ def test_a_comparing_rule_takes_the_same_candidate_in_any_order(rule: str, order
 
 def test_only_closest_sees_the_original_and_only_comparing_rules_embed() -> None:
     assert {name for name, rule in PICKS.items() if rule.sees_original} == {"closest"}
-    assert {name for name, rule in PICKS.items() if rule.embeds} == {"closest", "medoid"}
+    assert {name for name, rule in PICKS.items() if rule.embeds} == {"closest", "medoid", "most_novel"}
+
+
+def test_most_novel_takes_the_candidate_least_like_all() -> None:
+    assert pick("most_novel", Choice(4, 0, SQUARE)).chosen == 3
+    assert not pick("most_novel", Choice(4, 0, SQUARE)).saw_original
+
+
+def test_rules_for_captions_go_by_likelihood_and_length() -> None:
+    choice = Choice(3, 0, log_probabilities=(-1.5, -0.5, -0.7), words=(4, 9, 2))
+    assert [pick(rule, choice).chosen for rule in ("most_likely", "shortest", "longest")] == [1, 2, 1]
+    assert pick("most_likely", choice).scores == (-1.5, -0.5, -0.7)
+
+
+def test_a_captioner_without_probabilities_cannot_say_what_is_most_likely() -> None:
+    with pytest.raises(ModelError, match="the captioner gives no probabilities; choose another rule or captioner"):
+        pick("most_likely", Choice(2, 0, log_probabilities=(-1.0, None), words=(1, 1)))
 
 
 @pytest.mark.parametrize("rule", ["closest", "medoid"])
@@ -61,5 +77,8 @@ def test_a_vector_that_is_not_finite_is_told_and_not_ranked(rule: str) -> None:
 
 
 def test_an_unknown_rule_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(PlanError, match=r"^no pick rule is called 'best'; use one of first, random, closest, medoid$"):
+    with pytest.raises(
+        PlanError,
+        match=r"^no pick rule is called 'best'; use one of first, random, closest, medoid, most_novel, most_likely, shortest, longest$",
+    ):
         pick("best", Choice(2, 0))

@@ -12,12 +12,12 @@ PART = ".part"
 """How the name of a file ends that is not whole yet."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """The file holds `data`, durably, or what it held before: written under another name, synced, renamed. Raises RunError."""
+def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """The file holds `data`, or what it held before: written under another name, synced so that it is durable, renamed. Raises RunError."""
     part = path.with_name(f".{path.name}{PART}")
     with told(path):
         try:
-            _write(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, data, sync=True)
+            _write(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, data, sync=sync)
             part.replace(path)
         except OSError:
             part.unlink(missing_ok=True)

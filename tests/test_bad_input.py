@@ -16,8 +16,8 @@ from imageloop.records import ChainKey
 from imageloop.runner import carry_out
 from imageloop.store import RunFolder
 
-ANALYTIC = ("--captioner", "analytic", "--generator", "analytic", "--embedder", "analytic")
-MODELS = {"captioners": ["analytic"], "generators": ["analytic"], "embedder": "analytic"}
+ANALYTIC = ("--captioner", "analytic", "--generator", "analytic", "--embedder", "analytic", "--controls", "none")
+MODELS = {"captioners": ["analytic"], "generators": ["analytic"], "embedder": "analytic", "controls": "none"}
 RUN = ("run", "a surfer", *ANALYTIC, "--seeds", "2", "--out", "there")
 Refusal = Callable[..., str]
 
@@ -79,7 +79,7 @@ def test_two_plans_at_once(refusal: Refusal) -> None:
     ("arguments", "line"),
     [
         (("run", "a surfer", "--rounds", "-3"), "--rounds must be a whole number, 1 or more, not -3"),
-        (("run", "a surfer", "--pick-image", "best"), "--pick-image must be one of first, random, closest, medoid, not 'best'"),
+        (("run", "a surfer", "--pick-image", "best"), "--pick-image must be one of first, random, closest, medoid, most_novel, not 'best'"),
         (("run", "a surfer", "--device", "gpu"), '--device must be one of auto, cpu, cuda, cuda:N, mps, not "gpu"'),
     ],
 )

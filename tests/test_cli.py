@@ -15,16 +15,16 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from imageloop.arms import PICKS
 from imageloop.cli import exit_code
 from imageloop.cli.listing import shortened
 from imageloop.cli.progress import LiveLines, PlainLines, clock
 from imageloop.cli.run import plan_from, run
+from imageloop.picks import IMAGE_PICKS, PICKS
 from imageloop.plan import Plan, option_of
 from imageloop.records import Round
 from imageloop.store import RunFolder
 
-ANALYTIC = ("--captioner", "analytic", "--generator", "analytic", "--embedder", "analytic")
+ANALYTIC = ("--captioner", "analytic", "--generator", "analytic", "--embedder", "analytic", "--controls", "none")
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -55,7 +55,9 @@ def test_every_field_of_a_plan_is_an_option_of_run() -> None:
 
 def test_the_help_of_run_names_every_pick_rule(command: Command) -> None:
     _, out, _ = command("run", "--help")
-    assert " ".join(out.split()).count(", ".join(PICKS)) == 2
+    told = " ".join(out.split())
+    assert f"How one caption is kept: {', '.join(PICKS)}." in told
+    assert f"How one picture is kept: {', '.join(IMAGE_PICKS)}." in told
 
 
 def test_no_argument_is_the_surfer_plan() -> None:
@@ -95,7 +97,7 @@ def test_json_is_all_there_is_on_stdout(command: Command) -> None:
     code, out, _ = command("measure", "outputs/black", "--json")
     assert (code, json.loads(out)["pairs"]) == (0, results["pairs"])
     code, out, _ = command("report", "outputs/black", "--json")
-    assert (code, json.loads(out)) == (0, {"run": "outputs/black", "page": "outputs/black/report/index.html"})
+    assert (code, json.loads(out)) == (0, {"run": "outputs/black", "page": "outputs/black/report/index.html", "files": []})
 
 
 def test_more_rounds_go_on_in_the_same_folder_to_the_same_end(command: Command) -> None:
@@ -184,7 +186,7 @@ def test_time_left_reads_as_on_a_watch() -> None:
 def test_the_models_are_listed(command: Command) -> None:
     code, out, _ = command("models")
     assert code == 0
-    assert re.search(r"^sdxl-turbo +generator +3\.47B +512 ", out, re.MULTILINE)
+    assert re.search(r"^sdxl-turbo +generator +hub +(yes|no) +3\.47B +8\.3 +512 +77 ", out, re.MULTILINE)
     code, out, _ = command("models", "--json")
     rows = {(row["role"], row["name"]): row for row in json.loads(out)}
     assert rows["captioner", "analytic"]["here"] is True

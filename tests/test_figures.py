@@ -11,7 +11,7 @@ from PIL import Image
 from imageloop.measures import measure_run, summary, table
 from imageloop.report.chart import axis, draw_chart, round_ticks
 from imageloop.report.figures import csv_of, draw_figure, write_figures
-from imageloop.report.panels import Panel, panels
+from imageloop.report.panels import Panel, panels, spread, thinned
 from imageloop.stickers.scenes import Scene
 from tests.paper_run import SURFER, PaperEmbedder, paper_run
 
@@ -32,8 +32,10 @@ def test_the_drift_starts_at_the_original_and_ends_where_the_summary_says(tmp_pa
     for line, one in zip(panel.series, summary(measured), strict=True):
         assert (line.rounds[0], line.means[0].mean) == (0, 1.0)
         assert line.means[-1] == one.similarity
-        assert one.chance is not None
-        assert one.chance.mean == pytest.approx(panel.chance[panel.series.index(line)])
+    (chance,) = panel.levels
+    last = [one.chance.mean for one in summary(measured) if one.chance]
+    assert chance.measure == "chance_image_similarity"
+    assert (chance.rounds[-1], chance.low[-1], chance.high[-1]) == (8, pytest.approx(min(last)), pytest.approx(max(last)))
 
 
 def test_every_plotted_number_is_in_the_csv(drift: Panel) -> None:
@@ -43,7 +45,8 @@ def test_every_plotted_number_is_in_the_csv(drift: Panel) -> None:
         for number, mean in zip(line.rounds, line.means, strict=True):
             row = means[line.label, number]
             assert (float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"])) == (mean.mean, mean.low, mean.high, 2)
-    assert [float(row["value"]) for row in rows if row["measure"] == "chance_image_similarity"] == list(drift.chance)
+    (chance,) = drift.levels
+    assert [float(row["value"]) for row in rows if row["measure"] == "chance_image_similarity"] == list(chance.mean)
 
 
 def test_single_chains_are_drawn_where_there_is_no_interval(tmp_path: Path) -> None:
@@ -71,6 +74,28 @@ def test_figures_are_written_with_their_numbers(drift: Panel, tmp_path: Path) ->
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"clip_image_similarity.{kind}" for kind in ("csv", "png", "svg")]
 
 
+def test_a_thinned_curve_keeps_its_extremes() -> None:
+    values = dict.fromkeys(range(1, 1001), 0.5) | {333: 0.9, 334: 0.1}
+    points = thinned(values, spread(1000, 20))
+    assert (333, 0.9) in points
+    assert (334, 0.1) in points
+    assert len(points) <= 3 * 20
+    assert [number for number, _ in points] == sorted({number for number, _ in points})
+    assert thinned(values, range(1, 1001)) == tuple(values.items())
+
+
+def test_a_control_is_a_level_and_no_curve() -> None:
+    rows = table.Rows()
+    for arm, rounds, value in (("plain", 20, 0.6), ("floor", 5, 0.9)):
+        for number in range(1, rounds + 1):
+            rows.add("a+b", "o", 0, arm, number, "clip_image_similarity", value)
+    rows.add("a+b", "o", 0, "plain", -1, "floor_image_similarity", 0.9)
+    (panel,) = panels(rows.table())
+    assert [(line.pair, line.arm) for line in panel.series] == [("a+b", "plain")]
+    (floor,) = panel.levels
+    assert (floor.measure, set(floor.mean), floor.rounds[-1]) == ("floor_image_similarity", {0.9}, 20)
+
+
 def test_an_empty_table_has_no_panels() -> None:
     assert panels(table.Rows().table()) == []
 
@@ -81,8 +106,8 @@ def test_a_chart_stays_inside_its_box(drift: Panel) -> None:
         for dot in line.dots:
             assert 44 <= dot.x <= chart.right
             assert 0 < dot.y <= chart.bottom
-    assert chart.chance is not None
-    assert chart.chance[0] <= chart.chance[1] <= chart.chance[2]
+    (chance,) = chart.levels
+    assert 0 < chance.end <= chart.bottom
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import Spy, key_of, model, noise, picture, plan_of
 
-from imageloop.arms import PICKS, Choice
 from imageloop.errors import ModelError
 from imageloop.loop import ChainState, Turned, anchors, in_batches, needs_embedder, turn
+from imageloop.picks import IMAGE_PICKS, PICKS, Choice
 from imageloop.plan import Plan
 from imageloop.records import Caption, Original, Pick, Pixels, Recipe, Round, canonical, pixel_hash
 from imageloop.seeds import seed_of
@@ -61,7 +61,7 @@ def test_a_model_that_answers_with_another_number_of_rows_is_told() -> None:
         in_batches(lambda rows: rows[:3], 4, ["a", "b"])
 
 
-@given(STATES, st.sampled_from(list(PICKS)), st.sampled_from(list(PICKS)))
+@given(STATES, st.sampled_from(list(PICKS)), st.sampled_from(IMAGE_PICKS))
 def test_a_chain_comes_out_the_same_alone_and_in_any_company(states: list[ChainState], pick_caption: str, pick_image: str) -> None:
     plan = plan_of(captions=3, images=2, pick_caption=pick_caption, pick_image=pick_image)
     together = turned(states, plan)
@@ -81,18 +81,18 @@ def test_models_are_called_with_their_recipes_batch_and_nothing_else(states: lis
 def test_all_candidates_of_all_chains_share_the_fewest_calls(states: list[ChainState]) -> None:
     captioner, generator = Spy(model("captioner")), Spy(model("generator"))
     turn(states, captioner, generator, EMBEDDER, plan_of(captions=2, images=3))
-    looking = sum(not state.starts_from_text for state in states)
+    looking = sum(state.given is None for state in states)
     assert (len(captioner.calls), len(generator.calls)) == (-(-looking * 2 // 4), -(-len(states) * 3 // 4))
 
 
-@given(STATES, st.sampled_from(list(PICKS)), st.sampled_from(list(PICKS)))
+@given(STATES, st.sampled_from(list(PICKS)), st.sampled_from(IMAGE_PICKS))
 def test_telephone_the_captioner_gets_pixels_and_seeds_and_the_generator_text_and_seeds(
     states: list[ChainState], pick_caption: str, pick_image: str
 ) -> None:
     captioner, generator = Spy(model("captioner", 1)), Spy(model("generator", 1))
     plan = plan_of(captions=2, images=2, pick_caption=pick_caption, pick_image=pick_image)
     rounds = [done for done, _ in turn(states, captioner, generator, EMBEDDER, plan)]
-    looking = [state for state in states if not state.starts_from_text]
+    looking = [state for state in states if state.given is None]
     assert [name for name, _ in captioner.calls] == ["caption"] * len(captioner.calls)
     for (_, (images, seeds)), (state, k) in zip(captioner.calls, [(s, k) for s in looking for k in range(2)], strict=True):
         assert type(images[0]) is np.ndarray
@@ -122,9 +122,11 @@ def test_telephone_a_rule_is_shown_the_original_only_where_it_declares_so(rule: 
         return Pick(rule, 0)
 
     monkeypatch.setitem(PICKS, rule, replace(PICKS[rule], pick=noting))
-    turned([start(ORIGINALS[0])], plan_of(pick_caption=rule, pick_image=rule))
-    assert [choice.original is not None for choice in shown] == [PICKS[rule].sees_original] * 2
-    assert [choice.vectors is not None for choice in shown] == [PICKS[rule].embeds] * 2
+    stages = 2 if rule in IMAGE_PICKS else 1
+    turned([start(ORIGINALS[0])], plan_of(pick_caption=rule, pick_image=rule if stages == 2 else "first"))
+    assert [choice.original is not None for choice in shown] == [PICKS[rule].sees_original] * stages
+    assert [choice.vectors is not None for choice in shown] == [PICKS[rule].embeds] * stages
+    assert [bool(choice.words) for choice in shown] == [PICKS[rule].captions_only] * stages
 
 
 def test_a_rule_that_sees_the_original_is_stored_with_the_round() -> None:

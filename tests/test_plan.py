@@ -49,7 +49,7 @@ def test_a_shipped_plan_is_found_by_its_bare_name_from_anywhere(tmp_path: Path, 
 
 
 def test_every_field_but_overrides_has_a_place_in_a_table() -> None:
-    assert sorted([*(key for keys in TABLES.values() for key in keys), "models"]) == sorted(Plan.model_fields)
+    assert sorted([*(key for keys in TABLES.values() for key in keys), "models", "rules"]) == sorted(Plan.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_field_but_overrides_has_a_place_in_a_table() -> None:
         ('[run]\noriginals = ["a.png"]\nkeep_candidates = 1', "[run] keep_candidates must be true or false, not 1"),
         ('[run]\noriginals = ["a.png"]\nname = "../up"', '[run] name must be a text of letters, digits, ".", "_" and "-", starting with a letter or digit, not "../up"'),  # noqa: E501
         ('[run]\noriginals = ["a.png"]\n[loop]\nsize = 4', "[loop] size must be a whole number of pixels from 8 to 8192, not 4"),
-        ('[run]\noriginals = ["a.png"]\n[loop]\npick_image = "closets"', "[loop] pick_image must be one of first, random, closest, medoid, not 'closets'; did you mean 'closest'?"),  # noqa: E501
+        ('[run]\noriginals = ["a.png"]\n[loop]\npick_image = "closets"', "[loop] pick_image must be one of first, random, closest, medoid, most_novel, not 'closets'; did you mean 'closest'?"),  # noqa: E501
         ('[run]\noriginals = ["a.png"]\n[models]\ndevice = "gpu"', '[models] device must be one of auto, cpu, cuda, cuda:N, mps, not "gpu"'),  # noqa: E501
         ('[run]\noriginals = ["a.png"]\n[models]\ndtype = "int8"', '[models] dtype must be one of auto, fp32, bf16, fp16, not "int8"'),
         ('[run]\noriginals = ["a.png"]\n[models]\ncaptioner = "x"', "[models] has no key 'captioner'; did you mean 'captioners'?"),
@@ -132,7 +132,7 @@ def test_options_override_a_plan_and_are_named_in_errors() -> None:
     assert changed(plan, {"rounds": 7}).rounds == 7
     with pytest.raises(PlanError, match="--rounds must be a whole number, 1 or more, not -7"):
         changed(plan, {"rounds": -7})
-    with pytest.raises(PlanError, match="--pick-image must be one of first, random, closest, medoid, not 'best'"):
+    with pytest.raises(PlanError, match="--pick-image must be one of first, random, closest, medoid, most_novel, not 'best'"):
         changed(plan, {"pick_image": "best"})
 
 

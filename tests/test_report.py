@@ -16,18 +16,21 @@ from imageloop.errors import RunError
 from imageloop.measures import measure_run
 from imageloop.records import ChainKey
 from imageloop.report import write_report
-from imageloop.report.page import write_page
+from imageloop.report.page import write_gallery
 from imageloop.report.panels import fair_share, panels, spread
+from imageloop.report.script import script
 from imageloop.report.sheet import CELL, draw_sheet, fitted, wrapped
 from imageloop.report.strips import MOST_FRAMES
 from imageloop.report.words import short, shown
 from imageloop.stickers.scenes import Scene
 from imageloop.store import RunFolder
+from tests.page_data import received
 from tests.paper_run import SURFER, PaperEmbedder, keep_rounds, paper_run
 
 PENGUIN = Scene(("penguin", "snowman"), "snow", "ink")
 PAIRS = (("sticker-blip", "sticker-sana"), ("sticker-blip", "sticker-sprint"))
-VOID = {"meta", "img", "br", "line", "path", "circle", "rect"}
+VOID = {"meta", "img", "br", "line", "path", "circle", "rect", "input"}
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)> javascript:alert(3) \u202e\x00\x1b[31m {{ 7*7 }} 😀 ' + "x" * 10_000
 
 
@@ -70,7 +73,7 @@ def reported(run: RunFolder, *, measured: bool = True, whole: bool = False) -> P
     table = measure_run(run, PaperEmbedder()) if measured else None
     (run.path / "report").mkdir(exist_ok=True)
     fresh = RunFolder.open(run.path)
-    return Page(write_report(fresh) if whole else write_page(fresh, table, panels(table) if table else []))
+    return Page(write_report(fresh) if whole else write_gallery(fresh, table, panels(table) if table else []))
 
 
 def test_the_page_shows_every_original_end_round_number_and_caption(tmp_path: Path) -> None:
@@ -103,23 +106,59 @@ def test_the_words_under_a_picture_are_its_alternative_text(tmp_path: Path) -> N
 
 def test_nothing_a_model_wrote_comes_alive(tmp_path: Path) -> None:
     page = reported(paper_run(tmp_path, captions=2, images=2, rounds=3, rewrite=lambda _: HOSTILE))
-    assert not page.all("script")
+    assert page.all("script") == [{"type": "application/json", "id": "about"}, {}]
     assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
     assert not [a for _, a in page.tags if "style" in a]
     assert not [a for _, a in page.tags for link in (a.get("href", ""), a.get("src", "")) if "alert" in link]
-    assert not set(page.html) & {"\x00", "\x1b", "\u202e"}
+    for text in (page.html, *(file.read_text() for file in tmp_path.glob("report/data/**/*.js"))):
+        assert not set(text) & {"\x00", "\x1b", "\u202e"}
     assert "{{ 7*7 }}" in page.text
     assert "alert(2)" in page.text
 
 
-def test_the_policy_lets_in_only_the_pages_own_style_and_pictures(tmp_path: Path) -> None:
+def test_the_policy_lets_in_only_the_pages_own_style_script_and_files(tmp_path: Path) -> None:
     page = reported(paper_run(tmp_path, rounds=1))
     (policy,) = (meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     (style,) = re.findall(r"<style>(.*?)</style>", page.html, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert policy == f"default-src 'none'; img-src 'self' file:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    (script,) = re.findall(r"<script>(.*?)</script>", page.html, re.DOTALL)
+    of_style, of_script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        "img-src 'self' file:",
+        f"script-src 'sha256-{of_script}' 'self' file:",
+        f"style-src 'sha256-{of_style}'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
     assert "url(" not in style
-    assert "http" not in re.sub(r"<pre>.*?</pre>", "", page.html, flags=re.DOTALL).replace("http-equiv", "")
+    assert "http" not in re.sub(r"<pre.*?</pre>", "", page.html, flags=re.DOTALL).replace("http-equiv", "").replace(SVG_NAMESPACE, "")
+
+
+def test_the_script_puts_nothing_into_the_page_but_text() -> None:
+    source = script()
+    for danger in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "Function(",
+        "fetch(",
+        "XMLHttpRequest",
+        "srcdoc",
+    ):
+        assert danger not in source, danger
+
+
+def test_a_data_file_holds_one_call_with_plain_values(tmp_path: Path) -> None:
+    reported(paper_run(tmp_path, captions=2, images=2, rounds=3, rewrite=lambda _: HOSTILE + "</script>\u2028"))
+    files = list(tmp_path.glob("report/data/**/*.js"))
+    assert len(files) == 1 + 2 + 2
+    for file in files:
+        name, value = received(file)
+        assert f"{name}.js" == file.relative_to(tmp_path / "report" / "data").as_posix()
+        assert value
+        assert not re.search("[<\u2028\u2029]", file.read_text())
 
 
 def test_flags_stand_where_they_happened(tmp_path: Path) -> None:
@@ -148,6 +187,7 @@ def test_before_it_is_measured_the_page_shows_the_pictures_and_says_how_to_measu
     assert f"Make them with: imageloop measure {tmp_path}" in page.text
     assert not page.all("svg")
     assert page.all("img")
+    assert not list(tmp_path.glob("report/data/*/values-*.js"))
 
 
 def test_a_run_without_any_chain_has_a_report(tmp_path: Path) -> None:
@@ -193,6 +233,7 @@ def test_long_chains_are_thinned_and_say_so(tmp_path: Path) -> None:
     run = paper_run(tmp_path, seeds=1, rounds=90)
     page = reported(run)
     assert f"{MOST_FRAMES} of 90 rounds shown" in page.text
+    assert [len(received(file)[1]["rows"]) for file in sorted(tmp_path.glob("report/data/*/0*.js"))] == [50, 40]
     assert len(page.all("img")) == 2 + 1 + MOST_FRAMES
     assert "round (logarithmic)" in page.text
 

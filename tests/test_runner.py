@@ -147,7 +147,7 @@ def test_a_recipe_that_changed_is_refused_when_there_is_work_to_do(tmp_path: Pat
 
     carry_out(plan_of(models={}), tmp_path / "run")
     carry_out(plan_of(models={}), tmp_path / "run", load=load)
-    with pytest.raises(ForeignRun, match=r"captioner analytic was another there: settings\.prior was \[0\.7,0\.3\], is \[0\.5,0\.5\]; "):
+    with pytest.raises(ForeignRun, match=r"embedder analytic was another there: settings\.prior was \[0\.7,0\.3\], is \[0\.5,0\.5\]; "):
         carry_out(plan_of(models={}, rounds=4), tmp_path / "run", load=load)
 
 

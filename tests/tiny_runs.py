@@ -41,6 +41,8 @@ def plan_of(**changes: Any) -> Plan:
         "batch": 4,
         "size": 8,
         "models": {"analytic": WORLD},
+        "controls": "none",
+        "watch": False,
     }
     return Plan(**{**fields, **changes})
 
@@ -108,11 +110,18 @@ class Spy:
     def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> Any:
         return self._noted("generate", prompts, seeds)
 
+    def fits(self, prompt: str) -> bool:
+        fits: bool = self.model.fits(prompt)
+        return fits
+
     def embed_images(self, images: Sequence[Pixels]) -> Any:
         return self._noted("embed_images", images)
 
     def embed_texts(self, texts: Sequence[str]) -> Any:
         return self._noted("embed_texts", texts)
+
+    def truncated(self, texts: Sequence[str]) -> Any:
+        return self.model.truncated(texts)
 
 
 SEEN = picture("seen-00000001", 1)
@@ -127,8 +136,8 @@ def opened(folder: Path, held: tuple[Original, ...] = (SEEN, SAID), /, **changes
 def go_on(writer: RunWriter, original: Original, rounds: int, seed: int = 0, first: int | None = None) -> None:
     """Appends rounds to a chain, as the runner does."""
     plan = plan_of(pick_caption="random", images=3)
-    done, pixels = writer.resume(key_of(original, seed))
-    state = ChainState(key_of(original, seed), original, done, pixels if done else original.pixels)
+    stand = writer.resume(key_of(original, seed))
+    state = ChainState(key_of(original, seed), original, stand.rounds, stand.pixels if stand.rounds else original.pixels)
     for _ in range(rounds):
         [(done_round, pictures)] = turn([state], CAPTIONER, GENERATOR, None, plan)
         writer.append(state.key, done_round, pictures, GENERATOR.recipe.hash)
@@ -159,12 +168,16 @@ class Heard:
     started: list[tuple[str, int, int, int]] = field(default_factory=list)
     turns: list[list[int]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
 
     def pair_started(self, pair: str, chains: int, done: int, total: int) -> None:
         self.started.append((pair, chains, done, total))
 
     def turn_done(self, pair: str, rounds: Sequence[Round], seconds: float) -> None:
         self.turns.append([done.round for done in rounds])
+
+    def rounds_dropped(self, pair: str, rounds: int) -> None:
+        self.dropped.append(rounds)
 
     def message(self, text: str) -> None:
         self.messages.append(text)

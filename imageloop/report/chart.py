@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from imageloop.report.panels import Panel, Series
+from imageloop.report.panels import Level, Panel, Series
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 34
 """Margins of the plotting area."""
 LEAST = 0.1
 """The least span of an axis, so that noise is not blown up."""
+MOST_STEPS = 7
 MARKED = 32
 """Points on a curve up to which each is drawn as a dot."""
 
@@ -27,11 +27,24 @@ class Line:
     """One pair: the mean, the band of its interval (empty without one), each chain, and what a pointer is told at each round."""
 
     label: str
+    pair: str
+    arm: str
     mean: str
     band: str
     chains: tuple[str, ...]
     dots: tuple[Dot, ...]
     marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LevelLine:
+    """A level to read the curves against: its line, its band over pairs, and where its name stands."""
+
+    name: str
+    line: str
+    band: str
+    end: float
+    dashed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +54,11 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    chance: tuple[float, float, float] | None
-    """Top, mean and bottom of the pairs' chance levels."""
+    levels: tuple[LevelLine, ...]
     x_label: str
     y_label: str
     title: str
+    scale: "Scale"
 
     @property
     def right(self) -> int:
@@ -90,21 +103,32 @@ def draw_chart(panel: Panel, width: int, height: int) -> Chart:
         width,
         height,
         tuple(_line(line, scale, panel.measure.unit) for line in panel.series),
-        tuple((scale.x(number), str(number)) for number in round_ticks(first, panel.last, panel.logarithmic)),
-        tuple((scale.y(low + i * step), f"{low + i * step:.{digits}f}") for i in range(count + 1)),
-        (scale.y(max(panel.chance)), scale.y(fmean(panel.chance)), scale.y(min(panel.chance))) if panel.chance else None,
+        tuple((scale.x(number), f"{number:,}") for number in round_ticks(first, panel.last, panel.logarithmic)),
+        tuple((scale.y(low + i * step), f"{low + i * step + 0.0:.{digits}f}".replace("-", "−")) for i in range(count + 1)),
+        tuple(_level(level, scale, panel.last) for level in panel.levels),
         "round (logarithmic)" if panel.logarithmic else "round",
         panel.measure.unit,
         panel.measure.title,
+        scale,
     )
+
+
+def _level(level: Level, scale: Scale, last: int) -> LevelLine:
+    def path(values: Sequence[float]) -> list[tuple[float, float]]:
+        inside = [(scale.x(number), scale.y(value)) for number, value in zip(level.rounds, values, strict=True)]
+        return [(LEFT, inside[0][1]), *inside, (scale.x(last), inside[-1][1])]
+
+    band = _path([*path(level.high), *reversed(path(level.low))]) + "Z"
+    return LevelLine(level.name, _path(path(level.mean)), band, scale.y(level.low[-1]), level.measure.startswith("floor"))
 
 
 def values_of(panel: Panel) -> list[float]:
     """Every value that is drawn."""
-    found = list(panel.chance)
+    found = [value for level in panel.levels for value in (*level.low, *level.high)]
     for line in panel.series:
         for mean in line.means:
             found += [value for value in (mean.mean, mean.low, mean.high) if value is not None]
+        found += [value for _, value in line.line]
         for _, points in line.chains:
             found += [value for _, value in points]
     return found
@@ -117,7 +141,7 @@ def axis(values: Sequence[float], lowest: float, highest: float) -> tuple[float,
         low = max(lowest, min((low + high - LEAST) / 2, highest - LEAST))
         high = low + LEAST
     span = high - low
-    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, math.inf) if span / s <= 5)
+    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, math.inf) if math.ceil(high / s) - math.floor(low / s) <= MOST_STEPS)
     step = step if math.isfinite(step) else 10 ** math.ceil(math.log10(span / 5))
     bottom = math.floor(low / step + 1e-9) * step
     top = math.ceil(high / step - 1e-9) * step
@@ -138,15 +162,18 @@ def round_ticks(first: int, last: int, logarithmic: bool) -> list[int]:
 
 def _line(line: Series, scale: Scale, unit: str) -> Line:
     points = [(scale.x(number), scale.y(mean.mean)) for number, mean in zip(line.rounds, line.means, strict=True)]
+    drawn = [(scale.x(number), scale.y(value)) for number, value in line.line]
     upper = [(scale.x(n), scale.y(m.high)) for n, m in zip(line.rounds, line.means, strict=True) if m.high is not None]
     lower = [(scale.x(n), scale.y(m.low)) for n, m in zip(line.rounds, line.means, strict=True) if m.low is not None]
     texts = [f"{line.label}, round {n}: {said(m.mean, m.low, m.high, unit)}" for n, m in zip(line.rounds, line.means, strict=True)]
     return Line(
         line.label,
-        _path(points),
+        line.pair,
+        line.arm,
+        _path(drawn),
         _path([*upper, *reversed(lower)]) + "Z" if upper else "",
         tuple(_path([(scale.x(number), scale.y(value)) for number, value in chain]) for _, chain in line.chains),
-        tuple(Dot(x, y, text) for (x, y), text in zip(points, texts, strict=True)),
+        tuple(Dot(x, y, text) for (x, y), text in zip(points, texts, strict=True)) if len(points) <= MARKED else (),
         len(points) <= MARKED,
     )
 
@@ -154,7 +181,12 @@ def _line(line: Series, scale: Scale, unit: str) -> Line:
 def said(mean: float, low: float | None, high: float | None, unit: str = "") -> str:
     """A number with its 95 % interval, where it has one, as people read it."""
     unit = f" {unit}" if unit in {"bits"} else ""
-    return f"{mean:.2f}{unit}" if low is None or high is None else f"{mean:.2f}{unit} ({low:.2f}–{high:.2f})"
+    return f"{two(mean)}{unit}" if low is None or high is None else f"{two(mean)}{unit} ({two(low)}–{two(high)})"
+
+
+def two(value: float) -> str:
+    """A number with two digits and a true minus; never a minus before nothing."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -3,7 +3,6 @@
 import csv
 import io
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from imageloop.disk import write_whole
@@ -77,10 +76,9 @@ def _plot(axes: "Axes", panel: Panel) -> None:
             low, high = ([getattr(mean, end) for mean in line.means] for end in ("low", "high"))
             axes.fill_between(line.rounds, low, high, color=colour, alpha=0.16, linewidth=0)
         dash, marker = DASHES[place % len(DASHES)], MARKERS[place % len(MARKERS)] if len(means) <= MARKED else ""
-        axes.plot(
-            line.rounds, means, color=colour, linewidth=1.6, markersize=3.5, linestyle=dash, marker=marker, label=line.label, clip_on=False
-        )
-    _chance(axes, panel)
+        style = {"color": colour, "linewidth": 1.6, "markersize": 3.5, "linestyle": dash, "marker": marker, "clip_on": False}
+        axes.plot(*zip(*line.line, strict=True), label=line.label, **style)
+    _levels(axes, panel)
     unit = panel.measure.unit
     axes.set_xlabel("round")
     axes.set_ylabel(f"{panel.measure.title} ({unit})")
@@ -100,10 +98,10 @@ def _plot(axes: "Axes", panel: Panel) -> None:
         text.set_parse_math(False)
 
 
-def _chance(axes: "Axes", panel: Panel) -> None:
-    if panel.chance:
-        axes.axhspan(min(panel.chance), max(panel.chance), color="#777777", alpha=0.1, linewidth=0)
-        axes.axhline(fmean(panel.chance), color="#777777", linewidth=0.9, linestyle=":", label="chance: other chains' originals")
+def _levels(axes: "Axes", panel: Panel) -> None:
+    for level, dash in zip(panel.levels, (":", "--"), strict=False):
+        axes.fill_between(level.rounds, level.low, level.high, color="#777777", alpha=0.12, linewidth=0)
+        axes.plot(level.rounds, level.mean, color="#777777", linewidth=0.9, linestyle=dash, label=level.name)
 
 
 def _range(counts: set[int]) -> str:

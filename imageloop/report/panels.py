@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from imageloop.measures import MEASURES, Estimate, Measure
 from imageloop.measures import table as long
-from imageloop.measures.curves import curve
-from imageloop.measures.pairs import CHANCE_OF
+from imageloop.measures.curves import curve, of_chains
+from imageloop.measures.pairs import CHANCE_OF, CONTROLS, FLOOR_OF
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,13 +18,24 @@ if TYPE_CHECKING:
     from imageloop.records import ChainKey
 
 MOST_ROUNDS = 160
-"""Rounds on one curve, at most; more are thinned by `spread`."""
+"""Rounds of one curve that have an interval, at most, chosen by `spread`; between them only the extremes are drawn."""
 MOST_CHAINS = 24
 """Chains of one pair drawn as lines of their own, at most. Several pairs that have intervals show no single chains."""
 LOG_ABOVE = 50
 """Rounds above which the axis is logarithmic."""
-SMALL = ("clip_step_similarity", "caption_grounding", "caption_obedience", "windowed_caption_jsd")
+SMALL = ("normalised_retention", "clip_step_similarity", "caption_grounding", "caption_obedience", "windowed_caption_jsd")
 """The measures beside the closeness to the original."""
+ALIKE = ("vendi_score", "cross_chain_jsd")
+"""How different a pair's chains are from each other: homogenisation, which is not drift."""
+
+
+def is_control(arm: str) -> bool:
+    """Whether an arm's chains are there for comparison only."""
+    return arm in CONTROLS
+
+
+Points = tuple[tuple[int, float], ...]
+"""(round, value), in the order of rounds."""
 
 
 def fair_share(keys: Sequence[ChainKey], most: int) -> list[ChainKey]:
@@ -35,21 +46,39 @@ def fair_share(keys: Sequence[ChainKey], most: int) -> list[ChainKey]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One pair's curve. `chains` holds (original, seed) with the points of each line that is drawn."""
+    """One pair's curve: `means` at `rounds` with their intervals, and `line`, which has the extremes between them too.
+
+    `chains` holds (original, seed) with the points of each line that is drawn.
+    """
 
     label: str
+    pair: str
+    arm: str
     rounds: tuple[int, ...]
     means: tuple[Estimate, ...]
-    chains: tuple[tuple[tuple[str, int], tuple[tuple[int, float], ...]], ...]
+    line: Points
+    chains: tuple[tuple[tuple[str, int], Points], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What the curves are read against: at each round the least, the mean and the greatest of the pairs."""
+
+    measure: str
+    name: str
+    rounds: tuple[int, ...]
+    low: tuple[float, ...]
+    mean: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart: its measure, its curves, and the chance levels of the pairs, where known."""
+    """One chart: its measure, its curves, and the levels of chance and of the noise floor, where known."""
 
     measure: Measure
     series: tuple[Series, ...]
-    chance: tuple[float, ...]
+    levels: tuple[Level, ...] = ()
 
     @property
     def last(self) -> int:
@@ -62,7 +91,7 @@ class Panel:
 
 def panels(table: pa.Table) -> list[Panel]:
     """The closeness to the original first (twice where a run starts from pictures and from texts), then the others; empty ones left out."""
-    made = [_panel(table, name) for name in (*CHANCE_OF, *SMALL)]
+    made = [_panel(table, name) for name in (*CHANCE_OF, *SMALL, *ALIKE)]
     return [panel for panel in made if panel is not None]
 
 
@@ -75,6 +104,27 @@ def spread(last: int, most: int) -> list[int]:
         if len(chosen) >= most:
             return chosen if len(chosen) == most else [*chosen[: most - 1], last]
     return chosen
+
+
+def thinned(values: Mapping[int, float], shown: Sequence[int]) -> Points:
+    """The values at these rounds, and the least and the greatest between each two of them: no extreme is lost."""
+    points: list[tuple[int, float]] = []
+    between: list[tuple[int, float]] = []
+    stops = set(shown)
+    for point in sorted(values.items()):
+        if point[0] not in stops:
+            between.append(point)
+            continue
+        points += _ends(between)
+        points.append(point)
+        between = []
+    return (*points, *_ends(between))
+
+
+def _ends(between: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    if not between:
+        return []
+    return sorted({min(between, key=lambda point: point[1]), max(between, key=lambda point: point[1])})
 
 
 def pair_label(pair: str, arm: str) -> str:
@@ -90,43 +140,66 @@ def csv_rows(panel: Panel) -> Iterator[dict[str, object]]:
         for number, mean in zip(line.rounds, line.means, strict=True):
             interval = {"low": mean.low, "high": mean.high, "n": mean.n}
             yield {**same, "original": long.ALL_ORIGINALS, "seed": long.ALL_SEEDS, "round": number, "value": mean.mean, **interval}
+        for number, value in line.line:
+            if number not in line.rounds:
+                interval = {"low": None, "high": None, "n": None}
+                yield {**same, "original": long.ALL_ORIGINALS, "seed": long.ALL_SEEDS, "round": number, "value": value, **interval}
         for (original, seed), points in line.chains:
             for number, value in points:
                 yield {**same, "original": original, "seed": seed, "round": number, "value": value, "low": None, "high": None, "n": 1}
-    for value in panel.chance:
-        chance = {"original": long.ALL_ORIGINALS, "seed": long.ALL_SEEDS, "round": long.WHOLE_CHAIN, "value": value}
-        yield {"measure": CHANCE_OF[name], "unit": unit, "pair": "", **chance, "low": None, "high": None, "n": None}
+    for level in panel.levels:
+        for number, low, value, high in zip(level.rounds, level.low, level.mean, level.high, strict=True):
+            both = {"original": long.ALL_ORIGINALS, "seed": long.ALL_SEEDS, "round": number, "value": value}
+            yield {"measure": level.measure, "unit": unit, "pair": "", **both, "low": low, "high": high, "n": None}
 
 
 def _panel(table: pa.Table, name: str) -> Panel | None:
     own = long.select(table, measure=name)
     if not len(own):
         return None
-    last = max(own["round"].to_pylist())
-    shown = spread(last, MOST_ROUNDS)
-    groups = long.groups(own)
+    groups = [(pair, arm) for pair, arm in long.groups(own) if not is_control(arm)]
+    last = max((max(long.select(own, pair=pair, arm=arm)["round"].to_pylist()) for pair, arm in groups), default=0)
+    shown = spread(last, MOST_ROUNDS) if last else []
     series = [line for pair, arm in groups if (line := _series(own, pair, arm, name, shown, alone=len(groups) == 1))]
-    chance = []
-    if name in CHANCE_OF:
-        for pair, arm in groups:
-            values = long.select(table, measure=CHANCE_OF[name], pair=pair, arm=arm)["value"].to_pylist()
-            chance += [math.fsum(values) / len(values)] if values else []
-    return Panel(MEASURES[name], tuple(series), tuple(chance)) if series else None
+    if not series:
+        return None
+    levels = [
+        _level(table, of[name], words, groups, shown)
+        for of, words in ((CHANCE_OF, "chance: other originals"), (FLOOR_OF, "noise floor: one caption redrawn"))
+        if name in of
+    ]
+    return Panel(MEASURES[name], tuple(series), tuple(level for level in levels if level))
+
+
+def _level(table: pa.Table, measure: str, words: str, groups: Sequence[tuple[str, str]], shown: Sequence[int]) -> Level | None:
+    """A measure of every pair at these rounds; one that is known of whole chains only is the same at all of them."""
+    curves = [of_chains(long.by_chain(long.select(table, measure=measure, pair=pair, arm=arm)), resample=False) for pair, arm in groups]
+    at: dict[int, list[float]] = {}
+    for found in curves:
+        known = {number: mean.mean for number, mean in zip(found.rounds, found.means, strict=True)}
+        whole = known.get(long.WHOLE_CHAIN)
+        for number in shown:
+            if (value := known.get(number, whole)) is not None:
+                at.setdefault(number, []).append(value)
+    if not at:
+        return None
+    rounds = tuple(sorted(at))
+    low, mean, high = (tuple(of(at[number]) for number in rounds) for of in (min, fmean, max))
+    return Level(measure, words, rounds, low, mean, high)
 
 
 def _series(own: pa.Table, pair: str, arm: str, name: str, shown: Sequence[int], *, alone: bool) -> Series | None:
     found = curve(own, pair, arm, name, shown)
     if not found.rounds:
         return None
-    start = name == "clip_image_similarity"
+    every = of_chains(found.chains, resample=False)
+    line = thinned({number: mean.mean for number, mean in zip(every.rounds, every.means, strict=True)}, shown)
     rounds, means = found.rounds, found.means
+    start: Points = ((0, 1.0),) if name == "clip_image_similarity" else ()
     if start:  # Round 0 is the original itself: similarity 1 without any doubt.
         end = None if means[0].low is None else 1.0
         rounds, means = (0, *rounds), (Estimate(1.0, end, end, means[0].n), *means)
     readable = 1 < len(found.chains) <= MOST_CHAINS and (alone or means[-1].low is None)
     some = found.chains if readable else {}
-    lines = tuple(
-        (chain, (((0, 1.0),) if start else ()) + tuple((number, values[number]) for number in found.rounds if number in values))
-        for chain, values in sorted(some.items())
-    )
-    return Series(pair_label(pair, arm), rounds, means, lines)
+    lines = tuple((chain, start + thinned(values, shown)) for chain, values in sorted(some.items()))
+    return Series(pair_label(pair, arm), pair, arm, rounds, means, start + line, lines)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
+from imageloop.disk import told, write_whole
 from imageloop.errors import RunError
 from imageloop.records import ChainKey, Original, Pixels, Round
 from imageloop.report.panels import fair_share, pair_label, spread
+from imageloop.report.strips import ONLY_A_CAPTION
 from imageloop.report.words import plural, short, shown
 
 if TYPE_CHECKING:
@@ -44,13 +46,22 @@ def draw_sheet(run: RunFolder) -> bytes:
     return content.getvalue()
 
 
+def write_sheet(run: RunFolder) -> Path:
+    """Writes `report/sheet.png`; gives its path. Raises RunError where it cannot be written."""
+    file = run.path / "report" / "sheet.png"
+    with told(file.parent):
+        file.parent.mkdir(exist_ok=True)
+    write_whole(file, draw_sheet(run))
+    return file
+
+
 def _head(pen: ImageDraw.ImageDraw, run: RunFolder, numbers: Sequence[int], chains: int) -> None:
     name = short(str(run.info.plan.get("name", run.path.name)), 60)
     last = numbers[-1] if numbers else 0
     some = f" ({MOST_ROWS} shown)" if chains > MOST_ROWS else ""
-    pen.text((EDGE, EDGE - 16), name, INK, _font(26, bold=True))
+    pen.text((EDGE, EDGE - 16), name, INK, font(26, bold=True))
     about = f"{chains} {plural(chains, 'chain')}{some}, {last} {plural(last, 'round')}"
-    pen.text((EDGE, EDGE + 20), about, MUTED, _font(14))
+    pen.text((EDGE, EDGE + 20), about, MUTED, font(14))
 
 
 def _row(
@@ -62,15 +73,16 @@ def _row(
     numbers: Sequence[int],
     top: int,
 ) -> None:
-    pen.text((EDGE, top), f"{pair_label(key.pair, key.arm)}  ·  {shown(key.original)}  ·  seed {key.seed}", INK, _font(14, bold=True))
-    _cell(sheet, pen, _original(run, key), "original", "", 0, top + 28)
+    pen.text((EDGE, top), f"{pair_label(key.pair, key.arm)}  ·  {shown(key.original)}  ·  seed {key.seed}", INK, font(14, bold=True))
+    _cell(sheet, pen, original_of(run, key), "original", "", 0, top + 28)
     for column, number in enumerate(numbers, start=1):
         if number <= len(rounds):
             done = rounds[number - 1]
-            _cell(sheet, pen, _picture(run, key, done), f"round {number}", shown(done.caption), column, top + 28)
+            _cell(sheet, pen, picture_of(run, key, done), f"round {number}", shown(done.caption), column, top + 28)
 
 
-def _original(run: RunFolder, key: ChainKey) -> Pixels | str:
+def original_of(run: RunFolder, key: ChainKey) -> Pixels | str:
+    """What a chain starts from: a picture, a text, or why there is neither."""
     try:
         original: Original | None = run.originals.get(key.original)
     except RunError:
@@ -80,7 +92,10 @@ def _original(run: RunFolder, key: ChainKey) -> Pixels | str:
     return original.pixels if original.pixels is not None else shown(original.text or "")
 
 
-def _picture(run: RunFolder, key: ChainKey, done: Round) -> Pixels | str:
+def picture_of(run: RunFolder, key: ChainKey, done: Round) -> Pixels | str:
+    """The kept picture of a round, or why there is none."""
+    if done.picture is None:
+        return ONLY_A_CAPTION
     try:
         return run.picture(key, done.picture)
     except RunError:
@@ -91,13 +106,13 @@ def _cell(sheet: Image.Image, pen: ImageDraw.ImageDraw, content: Pixels | str, t
     left = EDGE + column * (CELL + GAP)
     if isinstance(content, str):
         pen.rectangle((left, top, left + CELL - 1, top + CELL - 1), fill=EMPTY)
-        lines = wrapped(content, _font(15), CELL - 24, 8)
-        pen.multiline_text((left + 12, top + 12), "\n".join(lines), MUTED, _font(15), spacing=5)
+        lines = wrapped(content, font(15), CELL - 24, 8)
+        pen.multiline_text((left + 12, top + 12), "\n".join(lines), MUTED, font(15), spacing=5)
     else:
         picture = fitted(content)
         sheet.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
-    pen.text((left, top + CELL + 8), title, MUTED, _font(13))
-    pen.multiline_text((left, top + CELL + 8 + LINE), "\n".join(wrapped(caption, _font(13), CELL, MOST_LINES)), INK, _font(13), spacing=4)
+    pen.text((left, top + CELL + 8), title, MUTED, font(13))
+    pen.multiline_text((left, top + CELL + 8 + LINE), "\n".join(wrapped(caption, font(13), CELL, MOST_LINES)), INK, font(13), spacing=4)
 
 
 def fitted(pixels: Pixels) -> Image.Image:
@@ -137,7 +152,8 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) -> l
 
 
 @cache
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """A legible font of a size in pixels; it comes with matplotlib."""
     import matplotlib as mpl  # its package carries the font
 
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"DejaVuSans{'-Bold' if bold else ''}.ttf", size)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from imageloop.records import ChainKey, Pick, Round, StoredPicture
+from imageloop.report.flags import flags_of
 from imageloop.report.panels import pair_label, spread
 from imageloop.report.words import short, shown
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 SMALL_SIDE = 160
 """Pictures up to this side are enlarged pixel by pixel."""
-MOST_FRAMES = 40
-"""Rounds shown of one chain, at most."""
-MOST_STRIPS = 48
-"""Chains shown on one page, at most."""
+ONLY_A_CAPTION = "only the caption is known"
+"""What stands in the place of a picture where an imported round has none."""
+MOST_FRAMES = 16
+"""Rounds shown of one chain without script, at most."""
+MOST_STRIPS = 24
+"""Chains shown without script, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +94,8 @@ def strip_of(run: RunFolder, key: ChainKey, rounds: Sequence[Round], similar: Ma
     )
 
 
-def flags_of(done: Round) -> tuple[str, ...]:
-    """What went other than asked in this round, in a few words each."""
-    flags = []
-    for encoder, count in done.prompt_tokens.items():
-        read = done.prompt_tokens_read[encoder]
-        if read < count:
-            flags.append(f"prompt cut: {read} of {count} tokens read")
-    if done.captions[done.caption_pick.chosen].cut:
-        flags.append("caption ran into its limit")
-    if done.picture.blanked:
-        flags.append("blanked by the safety checker")
-    return (*flags, *(f"intervention: {shown(str(act.get('arm', 'unnamed')))}" for act in done.acts))
-
-
-def saw_original(rounds: Sequence[Round]) -> int:
-    """In how many rounds a pick compared with the original."""
-    return sum(done.caption_pick.saw_original or done.picture_pick.saw_original for done in rounds)
-
-
 def _small(run: RunFolder, key: ChainKey, rounds: Sequence[Round]) -> bool:
-    file = next((done.picture.file for done in rounds if done.picture.file), None)
+    file = next((picture.file for done in rounds if (picture := done.picture) and picture.file), None)
     if file is None:
         return False
     try:
@@ -129,8 +113,8 @@ def _frame(done: Round, folder: str, keep: str, similar: Mapping[int, float]) ->
     return Frame(
         done.round,
         short(done.caption) or "(no words)",
-        shots[done.picture_pick.chosen],
-        flags_of(done),
+        shots[done.picture_pick.chosen] if shots else Shot(None, ONLY_A_CAPTION, True),
+        tuple(flags_of(done)),
         sayings,
         shots,
         tuple(

@@ -30,19 +30,25 @@ def short(text: str, most: int = LONG) -> str:
     return (head.rsplit(" ", 1)[0] if inside else head.rstrip()) + "…"
 
 
-def headline(summaries: Sequence[PairSummary], rounds: int) -> str:
-    """The page's first line."""
+def headline(summaries: Sequence[PairSummary], rounds: int, lost: str | None = None) -> str:
+    """The page's first line. `lost`: what chains lost, where that is known; of one pair there is nothing better to say."""
     measured = [one for one in summaries if one.similarity]
+    after = f"After {rounds} {plural(rounds, 'round')}"
     if rounds == 0:
         return "Nothing has been drawn yet."
     if not measured:
         return f"{rounds} {plural(rounds, 'round')}, not measured yet."
     if len(measured) == 1:
-        return _sentence(measured[0].verdict)
+        return f"{after} {lost}." if lost else _sentence(measured[0].verdict)
     kept = sum(one.verdict.startswith("kept") for one in measured)
-    if kept:
-        return f"After {rounds} {plural(rounds, 'round')}, {kept} of {len(measured)} pairs kept the original."
-    return f"After {rounds} {plural(rounds, 'round')}, no pair kept the original."
+    return f"{after}, {kept or 'no'} {f'of {len(measured)} pairs' if kept else 'pair'} kept the original."
+
+
+def leads(summaries: Sequence[PairSummary], lost: str | None = None) -> list[str]:
+    """The sentences under the first line."""
+    told = explanation(summaries)
+    several = sum(one.similarity is not None for one in summaries) != 1
+    return [*([_sentence(lost)] if lost and several else []), *told]
 
 
 def explanation(summaries: Sequence[PairSummary]) -> list[str]:
@@ -106,4 +112,4 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-__all__ = ["explanation", "headline", "plural", "said", "short", "shown"]
+__all__ = ["explanation", "headline", "leads", "plural", "said", "short", "shown"]

@@ -94,7 +94,9 @@ def parse(text: str) -> Facts:
     lowered = text.lower()
     background = _first(lowered, BACKGROUNDS)
     tint = _first(lowered, TINTS[1:])
-    found = sorted((match.start(), concept) for concept in CONCEPTS if (match := _patterns()[concept].search(lowered)))
+    found = sorted(
+        (match.start(), concept) for concept in CONCEPTS if concept in lowered and (match := _patterns()[concept].search(lowered))
+    )
     return Facts(
         tuple(concept for _, concept in found),
         background,

@@ -1,5 +1,6 @@
 """The judge: reads the facts of a scene from a picture. It only measures; no chain ever calls it."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,6 +102,10 @@ class Judge:
         self._network = JudgeNetwork(config["widths"])
         self._network.load_state_dict({name: value.float() for name, value in load_file(folder / "model.safetensors").items()})
         self._network.eval()
+        self.fingerprint = hashlib.sha256(
+            b"".join((folder / name).read_bytes() for name in ("config.json", "model.safetensors"))
+        ).hexdigest()[:16]
+        """The first 16 hex digits of the SHA-256 over its files."""
 
     def read(self, images: NDArray[np.uint8]) -> list[Reading]:
         """What each of the pictures (n, 64, 64, 3) shows."""

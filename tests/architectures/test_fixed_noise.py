@@ -14,7 +14,7 @@ pytestmark = pytest.mark.architectures
 
 
 def pixels(run: RunFolder) -> list[np.ndarray]:
-    return [run.picture(key, turn.picture) for key in run.keys() for turn in run.rounds(key)]
+    return [run.picture(key, turn.picture) for key in run.keys() for turn in run.rounds(key)]  # noqa: SIM118
 
 
 def test_what_is_inferred_is_what_would_have_been_generated(checkpoint: Saver, tmp_path: Path) -> None:
@@ -25,5 +25,5 @@ def test_what_is_inferred_is_what_would_have_been_generated(checkpoint: Saver, t
     whole = carry_out(plan.model_copy(update={"watch": False}), tmp_path / "whole")
     assert told(quick) == told(whole)
     assert all(np.array_equal(one, two) for one, two in zip(pixels(quick), pixels(whole), strict=True))
-    assert sum(turn.inferred for key in quick.keys() for turn in quick.rounds(key)) > 0
-    assert not any(turn.inferred for key in whole.keys() for turn in whole.rounds(key))
+    assert sum(turn.inferred for key in quick.keys() for turn in quick.rounds(key)) > 0  # noqa: SIM118
+    assert not any(turn.inferred for key in whole.keys() for turn in whole.rounds(key))  # noqa: SIM118

@@ -1,0 +1,34 @@
+"""What a reader must know before believing the page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imageloop.measures import PairSummary
+from imageloop.report.following import Followed
+from imageloop.report.panels import is_control
+
+if TYPE_CHECKING:
+    from imageloop.store import RunFolder
+
+
+def notes_of(run: RunFolder, measured: bool, summaries: Sequence[PairSummary], chains: Sequence[Followed]) -> list[str]:
+    """A sentence for each: chains that are behind, measures that are missing, and looks at the original."""
+    notes = []
+    wanted = run.info.plan.get("rounds")
+    own = [chain for chain in chains if not is_control(chain.key.arm)]
+    behind = [chain.rounds for chain in own if isinstance(wanted, int) and chain.rounds < wanted]
+    if behind:
+        notes.append(f"Unfinished: {len(behind)} of {len(own)} chains are short of round {wanted}, the last of them at {min(behind)}.")
+    if not measured and chains:
+        notes.append(f"No measures yet, so no curves and no numbers. Make them with: imageloop measure {shlex.quote(str(run.path))}")
+    elif any(one.measure is None for one in summaries):
+        notes.append("No picture of some pair could be measured: their files are missing or were not kept, or only captions are known.")
+    if looks := sum(chain.counts.looked for chain in own):
+        notes.append(
+            f"Declared exception to the telephone rule: in {looks} of {sum(chain.rounds for chain in own)} rounds the kept candidate was "
+            "picked by comparing with the original, or an intervention brought it back, which may slow the drift."
+        )
+    return notes

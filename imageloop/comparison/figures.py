@@ -33,7 +33,8 @@ def figures_of(comparison: Comparison) -> dict[str, bytes]:
 
     made: dict[str, bytes] = {}
     with mpl.rc_context(FONTS):
-        figure = Figure(figsize=(6.3, 1.3 + 0.36 * len(comparison.entries)), layout="constrained")
+        longest = max(len(entry.label) for entry in comparison.entries)
+        figure = Figure(figsize=(4.2 + 0.075 * min(60, max(28, longest)), 1.3 + 0.3 * len(comparison.entries)), layout="constrained")
         FigureCanvasAgg(figure)
         _dots(figure.subplots(), comparison)
         made |= _saved(figure, "leaderboard")
@@ -50,7 +51,7 @@ def _saved(figure: Figure, name: str) -> dict[str, bytes]:
     made = {}
     for kind in ("png", "svg"):
         content = io.BytesIO()
-        figure.savefig(content, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else None)
+        figure.savefig(content, format=kind, dpi=200, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None)
         made[f"{name}.{kind}"] = content.getvalue()
     return made
 

@@ -5,23 +5,26 @@
 Two worlds of the analytic pair, of which the truth is known, and copies of finished runs, whose rounds are gone through again. Each
 RUN gets an `alarms.jsonl` and measures, so name copies. With --cost, also what watching adds to a run of the built-in models.
 
-A chain has collapsed from the round on in which its normalised retention is under 0.1 for good, for five rounds at least; in the analytic
-worlds, from the round on in which it shows the absorbing hypothesis to its end. An alarm of a chain warns where it is raised at most ten
-rounds before its collapse; any other before the collapse is false. `by chance`: the share of collapsed chains that so many false alarms
-would have warned of.
+A chain has collapsed from the round on in which its normalised retention is under 0.1 for good, for five rounds at least; the chains of a
+pair and arm, where the mean of theirs is under 0.5. In the analytic worlds, retention is 1 until a chain is absorbed, and 0 then. An alarm
+of a chain warns where it is raised at most ten rounds before its collapse; any earlier one is false, and so are all of a chain that does
+not collapse. `by chance`: how many collapsed chains as many false alarms would have warned of.
 """
 
 import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imageloop import catalog
 from imageloop.arms import arm_of
@@ -41,7 +44,7 @@ from imageloop.watch import KINDS
 
 AHEAD = 10
 """Rounds before a collapse in which an alarm is a warning of it."""
-LOST, HELD = 0.1, 5
+LOST, HALF, HELD = 0.1, 0.5, 5
 STATES = 6
 WELL_MIXED = {
     "prior": [1 / STATES] * STATES,
@@ -55,59 +58,85 @@ ABSORBING = {
 """Five hypotheses among which chains wander, and a sixth into which one of 25 falls each round; it is left again once in 500 rounds."""
 
 
+Kept = NDArray[np.float64]
+"""Normalised retention of rounds 1, 2, …; NaN where it is undefined. In the analytic worlds 1 before the chain is absorbed, and 0 then."""
+
+
+class Row(NamedTuple):
+    """How a rule did."""
+
+    false: float
+    """False alarms per 1,000 rounds; rounds of all chains together, for a rule that watches them together."""
+    collapsed: int
+    warned: int
+    """Of those, how many with an alarm before."""
+    by_chance: float | None
+    noticed: int
+    """Of those, how many with an alarm before or after."""
+    lead: float | None
+    """Median of rounds from the first such alarm to the collapse; negative: the alarm came after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Chains that were watched: their lengths, the round each collapsed in (None: it did not), and all alarms."""
+    """Chains that were watched: how much of its original each kept in every round, and all alarms."""
 
     name: str
-    lengths: dict[ChainKey, int]
-    collapses: dict[ChainKey, int | None]
+    retention: dict[ChainKey, Kept]
     alarms: Sequence[Alarm]
 
-    def row(self, rule: str) -> dict[str, Any]:
-        """The figures of one rule."""
-        of_rule = [alarm for alarm in self.alarms if alarm.rule == rule]
-        if KINDS[rule].together:
-            return self._together(of_rule)
-        raised = {key: [a.round for a in of_rule if (a.pair, a.arm, a.original, a.seed) == _names(key)] for key in self.lengths}
-        watched = {key: (self.collapses[key] or self.lengths[key] + 1) - 1 for key in self.lengths}
-        warning = {key: [t for t in raised[key] if end - AHEAD <= t] for key, end in self.collapses.items() if end}
-        false = sum(t <= watched[key] - (AHEAD if self.collapses[key] else 0) for key, rounds in raised.items() for t in rounds)
-        rounds = sum(max(0, end - (AHEAD if self.collapses[key] else 0)) for key, end in watched.items())
-        rate = false / rounds if rounds else 0.0
-        leads = [end - min(warning[key]) for key, end in self.collapses.items() if end and warning[key]]
-        return {
-            "false alarms per 1,000 rounds": 1000 * rate,
-            "collapsed": len(warning),
-            "warned before": sum(lead > 0 for lead in leads),
-            "by chance": (1 - (1 - rate) ** AHEAD) * len(warning),
-            "noticed": len(leads),
-            "median lead": median(leads) if leads else None,
-        }
+    @property
+    def collapses(self) -> dict[ChainKey, int | None]:
+        """The round each chain collapsed in; None: it did not."""
+        return {key: for_good(kept < LOST) for key, kept in self.retention.items()}
 
-    def _together(self, alarms: Sequence[Alarm]) -> dict[str, Any]:
-        """A pair and arm has collapsed once nine of ten of its chains have."""
-        groups = {(key.pair, key.arm) for key in self.lengths}
+    def row(self, rule: str) -> Row:
+        """The figures of one rule."""
+        raised = [alarm for alarm in self.alarms if alarm.rule == rule]
+        return self._together(raised) if KINDS[rule].together else self._alone(raised)
+
+    def _alone(self, alarms: Sequence[Alarm]) -> Row:
         rounds, false, leads, gone = 0, 0, [], 0
-        for pair, arm in groups:
-            keys = [key for key in self.lengths if (key.pair, key.arm) == (pair, arm)]
-            ends = sorted(end for key in keys if (end := self.collapses[key]))
-            collapse = ends[int(np.ceil(0.9 * len(keys))) - 1] if len(ends) >= 0.9 * len(keys) else None
-            raised = [alarm.round for alarm in alarms if (alarm.pair, alarm.arm) == (pair, arm)]
-            gone += collapse is not None
-            if collapse is None:
-                rounds += max(self.lengths[key] for key in keys)
-                false += len(raised)
-            elif raised:
-                leads.append(collapse - min(raised))
-        return {
-            "false alarms per 1,000 rounds": 1000 * false / rounds if rounds else 0.0,
-            "collapsed": gone,
-            "warned before": sum(lead > 0 for lead in leads),
-            "by chance": None,
-            "noticed": len(leads),
-            "median lead": median(leads) if leads else None,
-        }
+        raised: dict[tuple[str, str, str, int], list[int]] = {}
+        for alarm in alarms:
+            raised.setdefault((alarm.pair, alarm.arm, alarm.original, alarm.seed), []).append(alarm.round)
+        for key, end in self.collapses.items():
+            own = raised.get((key.pair, key.arm, key.original, key.seed), [])
+            calm = len(self.retention[key]) if end is None else max(0, end - AHEAD - 1)
+            rounds, false = rounds + calm, false + sum(number <= calm for number in own)
+            if end is not None:
+                gone += 1
+                leads += [end - min(late)] if (late := [number for number in own if number > calm]) else []
+        rate = false / rounds if rounds else 0.0
+        return Row(1000 * rate, gone, sum(lead > 0 for lead in leads), (1 - (1 - rate) ** AHEAD) * gone, len(leads), middle(leads))
+
+    def _together(self, alarms: Sequence[Alarm]) -> Row:
+        rounds, false, leads, gone = 0, 0, [], 0
+        groups: dict[tuple[str, str], list[Kept]] = {}
+        for key, kept in self.retention.items():
+            groups.setdefault((key.pair, key.arm), []).append(kept)
+        for group, rows in groups.items():
+            end = for_good(np.nanmean(np.stack(rows), axis=0) < HALF)
+            raised = [alarm.round for alarm in alarms if (alarm.pair, alarm.arm) == group]
+            if end is None:
+                rounds, false = rounds + len(rows[0]), false + len(raised)
+            else:
+                gone += 1
+                leads += [end - min(raised)] if raised else []
+        rate = 1000 * false / rounds if rounds else 0.0
+        return Row(rate, gone, sum(lead > 0 for lead in leads), None, len(leads), middle(leads))
+
+
+def for_good(lost: NDArray[np.bool_]) -> int | None:
+    """The round from which on it is lost to the end, for `HELD` rounds at least; None where there is none."""
+    kept = np.flatnonzero(~lost)
+    first = int(kept[-1]) + 2 if kept.size else 1
+    return first if len(lost) - first + 1 >= HELD else None
+
+
+def middle(leads: Sequence[int]) -> float | None:
+    """The median, if there is one."""
+    return median(leads) if leads else None
 
 
 def simulated(name: str, world: dict[str, Any], rules: dict[str, Any], *, controls: bool, chains: int = 60, rounds: int = 100) -> Case:
@@ -142,8 +171,7 @@ def simulated(name: str, world: dict[str, Any], rules: dict[str, Any], *, contro
             states = [moved.get(state.key, state) for state in states]
         watch.close()
         alarms = alarms_of(run)
-    collapses = {key: _for_good(np.array(rows)) if world is ABSORBING else None for key, rows in absorbed.items()}
-    return Case(name, {key: len(rows) for key, rows in absorbed.items()}, collapses, alarms)
+    return Case(name, {key: np.array([not (world is ABSORBING and row) for row in rows], float) for key, rows in absorbed.items()}, alarms)
 
 
 def replayed(folder: Path, rules: dict[str, Any], *, controls: bool) -> Case:
@@ -166,28 +194,52 @@ def replayed(folder: Path, rules: dict[str, Any], *, controls: bool) -> Case:
         states = [ChainState(k, run.originals[k.original], lengths[k], None) for k in keys if (k.captioner, k.generator) == names]
         if states:
             Watch(Pair(plan, captioner, generator, arms, {}), run, states, lambda: embedder, lambda _line: None).close()
-    chains = {key: length for key, length in lengths.items() if key.arm != FLOOR}
-    gone = {key: np.array([retention.get(key, {}).get(t, np.inf) < LOST for t in range(1, n + 1)]) for key, n in chains.items()}
-    return Case(folder.name, chains, {key: _for_good(lost) for key, lost in gone.items()}, alarms_of(run))
+    kept = {key: np.array([retention.get(key, {}).get(number, np.nan) for number in range(1, lengths[key] + 1)]) for key in keys}
+    return Case(folder.name, {key: row for key, row in kept.items() if key.arm != FLOOR}, alarms_of(run))
 
 
 def cost(repetitions: int) -> dict[str, float]:
-    """What watching adds to a run of the built-in models, one after the other in turn: seconds as they are and without the embedding."""
+    """What watching costs in a run of the fastest built-in pair: runs with and without it in turn, medians, as shares of those without."""
     rows = []
     for number in range(repetitions + 1):
-        plan = changed(None, {"originals": (f"stickers:sample 8 seed {number}",), "rounds": 6, "seeds": 2, "batch": 16})
-        timed = {}
+        plan = changed(
+            None, {"originals": (f"stickers:sample 8 seed {number}",), "rounds": 5, "seeds": 1, "generators": ("sticker-sprint",)}
+        )
+        seconds = {}
         for watch in (False, True) if number % 2 else (True, False):
             models: dict[str, Any] = {"embedder": Timed(load_model("embedder", plan.embedder, plan))}
             models["captioner"] = load_model("captioner", plan.captioners[0], plan)
             models["generator"] = load_model("generator", plan.generators[0], plan)
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, watching() as spent:
                 watched, start = plan.model_copy(update={"watch": watch}), time.perf_counter()
                 carry_out(watched, Path(folder) / "run", load=lambda role, _spec, _plan, models=models: models[role])
-                timed[watch] = (time.perf_counter() - start, models["embedder"].seconds)
-        rows.append(((timed[True][0] - timed[True][1]) / timed[False][0] - 1, timed[True][1] / timed[False][0]))
-    rest, embedded = zip(*rows[1:], strict=True)  # the first warms up
-    return {"added, embedding left out": median(rest), "embedding, which measuring then need not do": median(embedded)}
+                seconds[watch] = time.perf_counter() - start
+            if watch:
+                embedding, own = models["embedder"].seconds, sum(spent) - models["embedder"].seconds
+        rows.append((seconds[True] / seconds[False] - 1, embedding / seconds[False], own / seconds[False]))
+    names = ("a run takes longer by", "of which embedding, which measuring then need not do", "and the rules")
+    return dict(zip(names, map(median, zip(*rows[1:], strict=True)), strict=True))  # the first warms up
+
+
+@contextmanager
+def watching() -> Iterator[list[float]]:
+    """The seconds of every call into the monitor."""
+    spent: list[float] = []
+
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*arguments)
+            finally:
+                spent.append(time.perf_counter() - start)
+
+        return run
+
+    with ExitStack() as stack:
+        for name in ("__init__", "ready", "see", "save", "close"):
+            stack.enter_context(patch.object(Watch, name, timed(getattr(Watch, name))))
+        yield spent
 
 
 class Timed:
@@ -206,25 +258,16 @@ class Timed:
 def table(case: Case) -> str:
     """A case as a person reads it."""
     collapsed = sum(end is not None for end in case.collapses.values())
-    lines = [f"{case.name}: {len(case.lengths)} chains, {sum(case.lengths.values())} rounds, {collapsed} chains collapsed", ""]
+    lines = [
+        f"{case.name}: {len(case.retention)} chains, {sum(map(len, case.retention.values()))} rounds, {collapsed} chains collapsed",
+        "",
+    ]
     lines.append(f"{'rule':<8}{'false/1,000':>12}{'collapsed':>11}{'warned':>8}{'by chance':>11}{'noticed':>9}{'lead':>7}")
     for rule in KINDS:
         row = case.row(rule)
-        chance, lead = ("–" if row[name] is None else f"{row[name]:.1f}" for name in ("by chance", "median lead"))
-        shown = f"{row['collapsed']:>11}{row['warned before']:>8}{chance:>11}{row['noticed']:>9}{lead:>7}"
-        lines.append(f"{rule:<8}{row['false alarms per 1,000 rounds']:>12.1f}{shown}")
+        chance, lead = ("–" if value is None else f"{value:.1f}" for value in (row.by_chance, row.lead))
+        lines.append(f"{rule:<8}{row.false:>12.1f}{row.collapsed:>11}{row.warned:>8}{chance:>11}{row.noticed:>9}{lead:>7}")
     return "\n".join(lines)
-
-
-def _for_good(lost: Any) -> int | None:
-    """The round from which on it is lost to the end, for `HELD` rounds at least; None where there is none."""
-    kept = np.flatnonzero(~lost)
-    first = int(kept[-1]) + 2 if kept.size else 1
-    return first if len(lost) - first + 1 >= HELD else None
-
-
-def _names(key: ChainKey) -> tuple[str, str, str, int]:
-    return key.pair, key.arm, key.original, key.seed
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
@@ -245,12 +288,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
         parser.error(str(error))
     spent = cost(given.repetitions) if given.cost else {}
     if given.json:
-        found = {case.name: {rule: case.row(rule) for rule in KINDS} for case in cases}
+        found = {case.name: {rule: case.row(rule)._asdict() for rule in KINDS} for case in cases}
         print(json.dumps({"cases": found, "cost": spent}, indent=2))
         return
-    print("\n\n".join(map(table, cases)))
+    print("\n\n".join(map(table, cases)), end="\n\n" if spent else "\n")
     for name, share in spent.items():
-        print(f"\n{name}: {share:.1%} of the run's time")
+        print(f"{name}: {share:.2%} of the time of a run that is not watched")
 
 
 if __name__ == "__main__":

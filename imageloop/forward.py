@@ -41,7 +41,7 @@ class Forward:
         if not self._possible or not all(isinstance(part, STEADY) for part in self._pair.by_label[key.arm].parts) or not done.picture:
             return
         if done.saw is not None:
-            self._described.setdefault(key, {}).setdefault(done.saw, done.round)
+            self._described.setdefault(key, {})[done.saw] = done.round
         self._last[key] = done.picture.pixels
 
     def repeats(self, key: ChainKey) -> bool:

@@ -61,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "blank": Kind("the safety checker blanked the picture", {"rounds": Number(1, 1, 50, whole=True)}),
     "length": Kind("the captions became short", {"share": Number(0.5, 0, 1), "rounds": Number(5, 1, 25, whole=True)}),
     "vendi": Kind("the chains' pictures became alike", {"share": Number(0.5, 0, 1)}, embeds=True, together=True),
-    "rare": Kind("the rare things are gone from the captions", {"share": Number(0.34, 0, 1)}, together=True),
+    "rare": Kind("the rare things are gone from the captions", {"share": Number(0.2, 0, 1)}, together=True),
 }
 """Every rule, by the name a plan calls it."""
 

@@ -79,6 +79,13 @@ def test_nothing_is_generated_for_rounds_that_are_inferred(tmp_path: Path) -> No
     assert {alarm.rule for alarm in alarms_of(run)} >= {"cycle"}
 
 
+def test_candidates_that_are_not_kept_are_not_missed(tmp_path: Path) -> None:
+    several = {"images": 3, "pick_image": "closest"}
+    kept = carry_out(fixed_plan(**several), tmp_path / "kept")
+    dropped = carry_out(fixed_plan(**several, keep_candidates=False), tmp_path / "dropped")
+    assert inferred(dropped) == inferred(kept)
+
+
 def test_only_a_round_that_was_inferred_says_so(tmp_path: Path) -> None:
     run = carry_out(fixed_plan(), tmp_path / "run")
     for key, numbers in inferred(run).items():

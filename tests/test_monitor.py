@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 from paper_run import PaperEmbedder, paper_run
 from PIL import Image
+from rich.console import Console
 from tiny_runs import Heard, Spy, chains, model, plan_of
 
 from imageloop import catalog
 from imageloop.arms import arm_of
 from imageloop.casting import Pair
+from imageloop.cli.progress import LiveLines, PlainLines
+from imageloop.cli.results import notices, show
 from imageloop.errors import ForeignRun, PlanError
 from imageloop.interventions import FLOOR
 from imageloop.loop import ChainState
@@ -30,7 +34,7 @@ from imageloop.store import RunFolder
 
 QUICK = {
     "jsd": {"window": 2, "below": 0.5},
-    "still": {"rounds": 1},
+    "still": {"rounds": 1, "floor": 2},
     "vendi": {"share": 1},
     "rare": {"share": 0.9},
     "length": {"rounds": 1},
@@ -94,7 +98,7 @@ def test_alarms_are_the_same_live_and_replayed_and_in_pieces_and_in_other_batche
     assert alarms_of(carry_out(watched_plan(), whole.path, progress=heard)) == alarms_of(pieces)
     assert (whole.path / FILE).read_bytes() == file
     assert (heard.turns, heard.messages[0]) == ([], "loading the embedder analytic")
-    assert alarms_of(carry_out(watched_plan(batch=3), tmp_path / "other")) == alarms_of(whole)
+    assert (carry_out(watched_plan(batch=3), tmp_path / "other").path / FILE).read_bytes() == file
 
 
 def test_a_run_that_was_watched_to_its_end_loads_no_model(tmp_path: Path) -> None:
@@ -367,3 +371,25 @@ def test_the_monitor_asks_the_embedder_for_pictures_only(tmp_path: Path) -> None
 
     carry_out(watched_plan(), tmp_path / "run", load=load)
     assert {name for name, _ in embedder.calls} == {"embed_images"}
+
+
+def test_progress_counts_on_the_rounds_that_are_left(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = carry_out(watched_plan(rules=STOP), tmp_path / "run", progress=PlainLines(lines.append, now=lambda: 0.0))
+    made = sum(len(run.rounds(key)) for key in run.keys())  # noqa: SIM118
+    assert any(line.startswith(f"analytic+analytic: {made}/{made} rounds") for line in lines)
+    screen = StringIO()
+    with LiveLines(Console(file=screen, force_terminal=True, width=120)) as progress:
+        carry_out(watched_plan(rules=STOP), tmp_path / "live", progress=progress)
+    assert f"{made}/{made} rounds" in screen.getvalue()
+    assert f"/{12 * 10 + 50} rounds" in screen.getvalue()
+
+
+def test_the_summary_of_a_run_says_what_was_raised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = carry_out(watched_plan(), tmp_path / "run")
+    assert told(alarms_of(run))
+    assert notices(run)[-len(told(alarms_of(run))) :] == told(alarms_of(run))
+    table = measure_run(run, load_model("embedder", "analytic", watched_plan()))
+    show(run, table, page=None, json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert [Alarm(**row) for row in printed["alarms"]] == alarms_of(run)

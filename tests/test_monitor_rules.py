@@ -81,6 +81,7 @@ def test_still_counts_the_first_step_from_the_original_where_it_is_known() -> No
     assert rounds_of(alarms(chain(3), {}, "still", vectors=vectors[1:], before=vectors[0])) == [3]
     assert alarms(chain(3), {}, "still", vectors=vectors[1:]) == []
     assert alarms(chain(3), {}, "still", vectors=[vectors[1], None, vectors[3]], before=vectors[0]) == []
+    assert rounds_of(alarms(chain(3), {"rounds": 1}, "still", vectors=[vectors[1], None, vectors[3]], before=vectors[0])) == [1]
 
 
 @given(st.lists(st.sampled_from([1.0, 10.0, 30.0]), min_size=3, max_size=12))
@@ -186,10 +187,12 @@ def test_a_chain_that_was_stopped_is_missing_from_both_sides_of_the_share() -> N
     rows = np.eye(3)
     for place in range(3):
         watched.see(replace(KEY, seed=place), chain(1)[0], rows[place])
-    watched.ended[replace(KEY, seed=2)] = 1
-    later = chain(2)[1]
-    assert [watched.see(replace(KEY, seed=place), later, rows[place]) for place in range(2)] == [[], []]
-    assert watched.next == 3
+    watched.ended[replace(KEY, seed=2)] = 2
+    for later, next_one in zip(chain(3)[1:], (2, 4), strict=True):
+        assert [watched.see(replace(KEY, seed=place), later, rows[place]) for place in range(2)] == [[], []]
+        assert watched.next == next_one
+        if later.round == 2:  # its last round is waited for
+            assert watched.see(replace(KEY, seed=2), later, rows[2]) == []
 
 
 def test_rare_pools_what_the_first_captions_named() -> None:

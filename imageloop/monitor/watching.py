@@ -179,7 +179,7 @@ class Watch:
         self._alarms += alarms
         for alarm in alarms:
             key = replace(next(iter(self._states)), original=alarm.original, seed=alarm.seed, arm=alarm.arm)
-            if alarm.action == STOP and key not in self._stopped:
+            if alarm.action == STOP:
                 self._stopped[key] = self._crowds[key.arm].ended[key] = alarm.round
             if alarm.action == REANCHOR:
                 self._due[key] = alarm

@@ -27,9 +27,7 @@ def fixed_plan(**changes: Any) -> Plan:
     return plan_of(**{**plain, "noise": "fixed", "watch": True, **changes})
 
 
-@pytest.fixture(autouse=True)
-def _fast(no_waiting_for_the_disk: None) -> None:
-    pass
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def said(run: RunFolder) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from imageloop.measures import measure_run
 from imageloop.measures.diversity import vendi_of_rows
 from imageloop.models.analytic import draw, world_of
 from imageloop.monitor import Alarm, Watch, alarms_of, told
-from imageloop.monitor.alarms import FILE
+from imageloop.monitor.alarms import FILE, AlarmFile
 from imageloop.plan import Plan
 from imageloop.records import ChainKey
 from imageloop.runner import carry_out, load_model
@@ -49,6 +49,7 @@ def test_alarms_are_the_same_live_and_replayed_and_in_pieces_and_in_other_batche
     whole = carry_out(watched_plan(), tmp_path / "whole")
     file = (whole.path / FILE).read_bytes()
     assert len(alarms_of(whole)) > 20
+    assert AlarmFile.read(whole.path).alarms == alarms_of(whole)
     pieces, stops = in_pieces(watched_plan(), tmp_path / "pieces")
     assert stops > 5
     assert (pieces.path / FILE).read_bytes() == file
@@ -121,6 +122,14 @@ def test_chains_that_all_fall_into_one_state_raise_the_alarm_for_all_of_them(tmp
     assert alarm.round == next(number for number, score in enumerate(scores, 1) if score < scores[0] / 2)
     assert alarm.value == pytest.approx(scores[alarm.round - 1] / scores[0])
     assert (alarm.original, alarm.seed, alarm.arm) == ("*", -1, "plain")
+
+
+def test_still_waits_for_the_noise_floor_even_in_the_first_rounds(tmp_path: Path) -> None:
+    steps = [alarm for alarm in alarms_of(carry_out(watched_plan(), tmp_path / "run")) if alarm.rule == "still"]
+    assert min(alarm.round for alarm in steps) <= 2
+    assert {alarm.threshold for alarm in steps} == {1.0}
+    without = alarms_of(carry_out(watched_plan(controls="none"), tmp_path / "without"))
+    assert {alarm.threshold for alarm in without if alarm.rule == "still"} == {0.95}
 
 
 def test_control_chains_are_never_watched(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from imageloop.measures.concepts import concepts_of
 from imageloop.measures.embeddings import Cache, embed_pictures, embed_texts, keep_brightness, text_key
 from imageloop.measures.readings import Judge, facts_of_chains, vocabulary_of
 from imageloop.measures.similarity import chance
-from imageloop.records import ChainKey, Pixels, Round, pixel_hash
+from imageloop.records import ChainKey, Original, Pixels, Round, pixel_hash
 from imageloop.roles import Embedder, TextEmbedder
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def gather(run: RunFolder, models: Models) -> dict[ChainKey, ChainData]:
     """
     chains: Chains = {key: rounds for key in run.keys() if (rounds := tuple(run.rounds(key)))}  # noqa: SIM118, a run folder is no mapping
     starts = _Starts.of(run, chains)
-    readers = _readers(run, chains)
+    readers = picture_readers(run, run.originals.values(), chains)
     main = _pictures_by(run, models.embedder, readers)
     said = {turn.caption for rounds in chains.values() for turn in rounds}
     candidates = {caption.text for rounds in chains.values() for turn in rounds for caption in turn.captions}
@@ -101,10 +101,10 @@ class _Space:
         return self.rows([text_key(text) for text in texts])
 
 
-def _readers(run: RunFolder, chains: Chains) -> dict[str, Callable[[], Pixels]]:
-    """How to read every different picture of the run, by pixel hash."""
+def picture_readers(run: RunFolder, originals: Iterable[Original], chains: Chains) -> dict[str, Callable[[], Pixels]]:
+    """How to read every different picture of these originals and chains, by pixel hash."""
     readers: dict[str, Callable[[], Pixels]] = {}
-    for original in run.originals.values():
+    for original in originals:
         if (pixels := original.pixels) is not None:
             readers[pixel_hash(pixels)] = partial(_given, pixels)
     for key, rounds in chains.items():

@@ -8,7 +8,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from imageloop import catalog
 from imageloop.casting import Pair
@@ -16,6 +15,7 @@ from imageloop.errors import PlanError
 from imageloop.interventions import FLOOR
 from imageloop.loop import ChainState
 from imageloop.measures.concepts import WORDS, WORLD
+from imageloop.measures.gathering import picture_readers
 from imageloop.measures.readings import BUILT_IN
 from imageloop.monitor.alarms import Alarm, AlarmFile, told
 from imageloop.monitor.folding import Crowd, Fold, Rules, apart
@@ -109,7 +109,7 @@ class Watch:
 
     def _begin(self, alone: Rules, together: Rules) -> None:
         chains = {key: tuple(self._run.rounds(key)) for key in self._states}
-        self._space.take(_pictures(self._run, [state.original for state in self._states.values()], chains))
+        self._space.take(picture_readers(self._run, [state.original for state in self._states.values()], chains))
         watched = [state for state in self._states.values() if state.key.arm != FLOOR]
         fixed = self._pair.plan.noise == "fixed"
         starts = {state.original.id: self._start(state.original) for state in watched}
@@ -192,20 +192,3 @@ def refuse_unseen(plan: Plan) -> None:
             if KINDS[name].embeds:
                 what = f"{name}: {rule['action']} looks at the pictures of the last rounds"
                 raise PlanError(f'{what}, so all must stay on disk: keep = "all"')
-
-
-def _pictures(run: RunFolder, originals: Iterable[Original], chains: dict[ChainKey, tuple[Round, ...]]) -> dict[str, Callable[[], Pixels]]:
-    """How to read what the pair's stored rounds show, by pixel hash."""
-    found: dict[str, Callable[[], Pixels]] = {}
-    for original in originals:
-        if (pixels := original.pixels) is not None:
-            found[pixel_hash(pixels)] = partial(_given, pixels)
-    for key, rounds in chains.items():
-        for done in rounds:
-            if (picture := done.picture) is not None and picture.file is not None:
-                found.setdefault(picture.pixels, partial(run.picture, key, picture))
-    return found
-
-
-def _given(pixels: Pixels) -> Pixels:
-    return pixels

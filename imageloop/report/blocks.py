@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from imageloop.records import Pick, Round, StoredPicture
-from imageloop.report.flags import flags_of, looked
+from imageloop.report.flags import flags_of
 from imageloop.report.words import plural, shown
 from imageloop.stickers.captions import parse
 
@@ -32,7 +32,7 @@ def row_of(done: Round, repeats: int | None, *, facts: bool) -> dict[str, Any]:
     optional = {
         "flags": flags_of(done, repeats),
         "facts": list(facts_of(done.caption)) if facts else [],
-        "looked": looked(done),
+        "looked": done.saw_original,
         "prompt": clipped(done.prompt) if done.prompt != done.caption else "",
         "captions": [_saying(done, i) for i in range(len(done.captions))] if len(done.captions) > 1 else [],
         "pictures": [_shot(done, i) for i in range(len(done.pictures))] if len(done.pictures) > 1 else [],

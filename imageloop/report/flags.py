@@ -27,11 +27,6 @@ def flags_of(done: Round, repeats: int | None = None) -> list[str]:
     return [*flags, *(f"intervention: {shown(str(act.get('arm', 'unnamed')))}" for act in done.acts)]
 
 
-def looked(done: Round) -> bool:
-    """Whether a pick or an intervention looked at the original in this round: a declared exception to the telephone rule."""
-    return done.saw_original
-
-
 def saw_original(rounds: Sequence[Round]) -> int:
     """In how many rounds something looked at the original."""
-    return sum(looked(done) for done in rounds)
+    return sum(done.saw_original for done in rounds)

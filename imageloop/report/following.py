@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from imageloop.disk import told, write_whole
 from imageloop.records import ChainKey, Round
 from imageloop.report.blocks import BLOCK, Row, data_file, row_of
-from imageloop.report.flags import flags_of, looked
+from imageloop.report.flags import flags_of
 from imageloop.report.strips import ONLY_A_CAPTION
 from imageloop.report.thumbnails import Cell, Sheet, cell_of
 from imageloop.store import Line, read_lines
@@ -110,7 +110,7 @@ def _write_block(chain: Followed, rounds: Sequence[Round]) -> tuple[dict[str, in
         seen[pixels] = done.round
         rows.append(_present(row_of(done, repeats, facts=chain.key.captioner.startswith(WORLD)), chain))
         chain.counts.flagged += bool(flags_of(done, repeats))
-        chain.counts.looked += looked(done)
+        chain.counts.looked += done.saw_original
     chain.last = rows[-1]
     chain.first = chain.first or rows[0]
     _draw_far(chain, rounds[-1], rows[-1])

@@ -27,11 +27,12 @@ import torch
 from PIL import Image
 
 from imageloop import catalog
+from imageloop.asking import load_model
 from imageloop.models import loading
 from imageloop.originals import load_originals
 from imageloop.plan import Plan, changed
 from imageloop.records import Caption, Picture, Pixels, Recipe
-from imageloop.runner import carry_out, load_model
+from imageloop.runner import carry_out
 
 OUTPUTS = Path(__file__).parent.parent / "outputs"
 

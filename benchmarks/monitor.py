@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from imageloop import catalog
 from imageloop.arms import arm_of
+from imageloop.asking import load_model
 from imageloop.casting import Pair
 from imageloop.errors import ImageloopError
 from imageloop.interventions import FLOOR
@@ -38,7 +39,7 @@ from imageloop.monitor import Alarm, Watch, alarms_of
 from imageloop.plan import Plan, changed
 from imageloop.records import ChainKey, Original
 from imageloop.roles import Embedder
-from imageloop.runner import carry_out, load_model
+from imageloop.runner import carry_out
 from imageloop.store import RunFolder, RunInfo
 from imageloop.watch import KINDS
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from imageloop import catalog
 from imageloop.arms import Arm, arm_of
+from imageloop.asking import load_model
 from imageloop.casting import Pair
 from imageloop.forward import Forward
 from imageloop.interventions import FLOOR
@@ -119,26 +120,6 @@ def carry_out(
                     watch.save()
             watch.close()
     return RunFolder.open(folder)
-
-
-def load_model(role: catalog.Role, spec: str, plan: Plan, *, budget: Budget | None = None) -> Any:
-    """The model of the catalog or of a hub, with the plan's device, dtype, batch and recipe changes. Raises ModelError or DeviceError.
-
-    `budget` is what the served models of a run may send together; without one, each may send what the plan says.
-    """
-    from imageloop import models
-    from imageloop.models import memory
-
-    row = catalog.find(role, spec)
-    machine = memory.settings_of_machine(row, offload=plan.offload, quantize=plan.quantize, compile=plan.compile)
-    overrides = {**({"size": plan.size} if plan.size and role == "generator" else {}), **machine, **plan.models.get(spec, {})}
-    batch = memory.USUAL_BATCH if plan.batch == "auto" else plan.batch
-    if row.family in catalog.SERVED:
-        overrides["max_requests"] = budget or Budget(plan.max_requests)
-    if role == "embedder":
-        return models.load_embedder(row, device=plan.device, batch=batch, overrides=overrides)
-    load = models.load_captioner if role == "captioner" else models.load_generator
-    return load(row, device=plan.device, dtype=plan.dtype, batch=batch, overrides=overrides)
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ from tiny_runs import Heard, Spy, chains, key_of, model, noise, picture, plan_of
 
 from imageloop import catalog
 from imageloop.arms import arm_of
+from imageloop.asking import load_model
 from imageloop.errors import ModelError, PlanError
 from imageloop.interventions import ARMS, FLOOR, FLOOR_ROUNDS, joined_within
 from imageloop.loop import ChainState, turn
 from imageloop.moment import Act, Moment
 from imageloop.plan import Plan
 from imageloop.records import Original
-from imageloop.runner import Interrupted, carry_out, load_model
+from imageloop.runner import Interrupted, carry_out
 from imageloop.seeds import seed_of
 
 WAVE = picture("wave-00000001", 1)

@@ -243,7 +243,7 @@ def test_the_shipped_judge_reads_every_place_background_style_and_tint(judge: Ju
 def test_the_command_measures_a_run_of_the_world_with_the_shipped_judge(
     tmp_path: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imageloop.runner.load_model", lambda role, spec, plan: PaperEmbedder())
+    monkeypatch.setattr("imageloop.asking.load_model", lambda role, spec, plan: PaperEmbedder())
     run = paper_run(tmp_path, seeds=1, rounds=3)
     found = measured(run)
     truth = table.select(found, measure="fact_survival_picture")["value"].to_pylist()

@@ -10,13 +10,14 @@ import pytest
 from tiny_runs import Heard, chains, plan_of
 
 from imageloop import catalog
+from imageloop.asking import load_model
 from imageloop.cli.results import notices
 from imageloop.interventions import FLOOR
 from imageloop.models.analytic import draw, world_of
 from imageloop.monitor import alarms_of
 from imageloop.plan import Plan
 from imageloop.records import ChainKey, Round, canonical
-from imageloop.runner import Interrupted, carry_out, load_model
+from imageloop.runner import Interrupted, carry_out
 from imageloop.store import RunFolder
 
 ROUNDS = 24

@@ -41,6 +41,7 @@ RANKS = {
     "monitor": 5,
     "forward": 5,
     "importing": 5,
+    "asking": 6,
     "lineup": 6,
     "runner": 6,
     "report": 6,

@@ -20,9 +20,10 @@ from tiny_runs import (
 )
 
 from imageloop import catalog
+from imageloop.asking import load_model
 from imageloop.errors import RunError
 from imageloop.plan import Plan
-from imageloop.runner import Interrupted, carry_out, load_model
+from imageloop.runner import Interrupted, carry_out
 from imageloop.store import RunFolder
 
 ROOT = Path(__file__).parent.parent

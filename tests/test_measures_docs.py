@@ -52,7 +52,7 @@ def test_measures_that_are_named_are_printed_with_what_is_undefined(tmp_path: Pa
 def test_an_unknown_measure_is_refused_before_a_model_is_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imageloop.runner.load_model", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("imageloop.asking.load_model", lambda *_: pytest.fail("a model was loaded"))
     assert exit_code(["measure", str(made(tmp_path).path), "--measures", "word_entropi"]) == 1
     assert "did you mean word_entropy" in capsys.readouterr().err
 

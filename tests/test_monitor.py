@@ -17,6 +17,7 @@ from watched_runs import QUICK, STOP, in_pieces, watched_plan
 
 from imageloop import catalog
 from imageloop.arms import arm_of
+from imageloop.asking import load_model
 from imageloop.casting import Pair
 from imageloop.cli.progress import LiveLines, PlainLines
 from imageloop.cli.results import notices, show
@@ -28,7 +29,7 @@ from imageloop.monitor import Alarm, Watch, alarms_of, told
 from imageloop.monitor.alarms import FILE, AlarmFile
 from imageloop.plan import Plan
 from imageloop.records import ChainKey
-from imageloop.runner import carry_out, load_model
+from imageloop.runner import carry_out
 from imageloop.store import RunFolder
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")

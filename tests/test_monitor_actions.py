@@ -10,11 +10,12 @@ from tiny_runs import Heard, chains
 from watched_runs import STOP, in_pieces, watched_plan
 
 from imageloop import catalog
+from imageloop.asking import load_model
 from imageloop.errors import ForeignRun, PlanError
 from imageloop.interventions import FLOOR
 from imageloop.monitor import Alarm, alarms_of
 from imageloop.plan import Plan
-from imageloop.runner import carry_out, load_model
+from imageloop.runner import carry_out
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 

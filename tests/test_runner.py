@@ -19,10 +19,11 @@ from tiny_runs import (
 )
 
 from imageloop import catalog
+from imageloop.asking import load_model
 from imageloop.errors import ForeignRun, ModelError
 from imageloop.plan import Plan
 from imageloop.records import Round
-from imageloop.runner import carry_out, load_model
+from imageloop.runner import carry_out
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,6 +14,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from imageloop import catalog
     from imageloop.doctor import Check
     from imageloop.measures import Estimate, PairSummary
     from imageloop.plan import Plan
@@ -42,28 +43,33 @@ def measured(
 ) -> "pa.Table":
     """Measure a run by its plan's embedder, or another, and by a second eye and a sentence embedder where they are named.
 
-    The measures are written into the run. Raises ModelError, RunError.
+    The measures are written into the run. No model is loaded where all that it would make lies in the run's cache. Raises ModelError,
+    RunError.
     """
-    from imageloop import catalog, models
+    from imageloop.asking import load_model, request
     from imageloop.measures import measure_run
+    from imageloop.measures.kept import NotKept, keep, kept_embedder
     from imageloop.measures.measuring import named
-    from imageloop.runner import load_model
 
     named(measures)
     plan = _plan_of(run)
     plan = plan.model_copy(update={"embedder": embedder or plan.embedder, "device": device or plan.device})
-    if eye:
-        catalog.find("embedder", eye)
-    texts = catalog.find("text-embedder", text_embedder) if text_embedder else None
-    main = load_model("embedder", plan.embedder, plan)
-    return measure_run(
-        run,
-        main,
-        eye=load_model("embedder", eye, plan) if eye else None,
-        sentences=models.load_text_embedder(texts, device=plan.device, batch=main.recipe.batch) if texts else None,
-        judge=_judge(run),
-        measures=measures,
-    )
+    specs: dict[str, tuple[catalog.Role, str | None]] = {
+        "embedder": ("embedder", plan.embedder),
+        "eye": ("embedder", eye),
+        "sentences": ("text-embedder", text_embedder),
+    }
+    asked = {name: (role, spec, request(role, spec, plan)) for name, (role, spec) in specs.items() if spec}
+    judge = _judge(run)
+    try:
+        kept: dict[str, Any] = {name: kept_embedder(run, wanted) for name, (_, _, wanted) in asked.items()}
+        return measure_run(run, **kept, judge=judge, measures=measures)
+    except NotKept:
+        loaded = {name: load_model(role, spec, plan) for name, (role, spec, _) in asked.items()}
+        table = measure_run(run, **loaded, judge=judge, measures=measures)
+        for name, (_, _, wanted) in asked.items():
+            keep(run, wanted, loaded[name].recipe)
+        return table
 
 
 def _judge(run: "RunFolder") -> "Judge | None":

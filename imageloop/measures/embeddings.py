@@ -93,6 +93,13 @@ def keep_brightness(cache: Cache, pictures: Mapping[str, Callable[[], Pixels]]) 
             cache.add(list(means), (np.stack(list(means.values())) @ LUMA / 255)[:, None])
 
 
+def keep_truncation(cache: Cache, embedder: TextEmbedder, texts: Iterable[str]) -> None:
+    """Keep, for the texts that the cache lacks, whether the embedder reads only their beginning: 1, or 0."""
+    wanted = {key: text for text in texts if (key := text_key(text)) not in cache.vectors}
+    if wanted:
+        cache.add(list(wanted), np.array(embedder.truncated(list(wanted.values())), np.float32)[:, None])
+
+
 def _read(pictures: Mapping[str, Callable[[], Pixels]]) -> Iterator[tuple[str, Pixels]]:
     """Those that can be read, one by one."""
     for key, read in pictures.items():

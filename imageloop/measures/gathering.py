@@ -15,7 +15,7 @@ from imageloop.interventions import FLOOR
 from imageloop.measures.chains import ChainData, Vectors
 from imageloop.measures.clipscore import PREFIX
 from imageloop.measures.concepts import concepts_of
-from imageloop.measures.embeddings import Cache, embed_pictures, embed_texts, keep_brightness, text_key
+from imageloop.measures.embeddings import Cache, embed_pictures, embed_texts, keep_brightness, keep_truncation, text_key
 from imageloop.measures.readings import Judge, facts_of_chains, vocabulary_of
 from imageloop.measures.similarity import chance
 from imageloop.records import ChainKey, Original, Pixels, Round, pixel_hash
@@ -49,7 +49,7 @@ def gather(run: RunFolder, models: Models) -> dict[ChainKey, ChainData]:
     said = {turn.caption for rounds in chains.values() for turn in rounds}
     candidates = {caption.text for rounds in chains.values() for turn in rounds for caption in turn.captions}
     embed_texts(main.cache, models.embedder, said | candidates | {PREFIX + text for text in said} | set(starts.texts.values()))
-    cut = dict(zip(said, models.embedder.truncated(list(said)), strict=True))
+    cut = _cut(run, models.embedder, said)
     plain = {key: _chain(key, rounds, main, starts, cut) for key, rounds in chains.items()}
     eye = None if models.eye is None else _pictures_by(run, models.eye, readers)
     facts = facts_of_chains(run, chains, models.judge)
@@ -124,6 +124,13 @@ def _pictures_by(run: RunFolder, model: Embedder, readers: Mapping[str, Callable
     return _Space(cache)
 
 
+def _cut(run: RunFolder, model: TextEmbedder, texts: Iterable[str]) -> dict[str, bool]:
+    """Whether the model reads only the beginning of each text."""
+    cache = Cache(run.path / "cache" / f"{model.recipe.hash}-cut")
+    keep_truncation(cache, model, texts)
+    return {text: bool(cache.vectors[text_key(text)][0]) for text in texts}
+
+
 def _hashes(rounds: Sequence[Round]) -> list[str | None]:
     return [turn.picture.pixels if turn.picture else None for turn in rounds]
 
@@ -181,7 +188,7 @@ def _with_sentences(
         return chains
     cache = Cache(run.path / "cache" / model.recipe.hash)
     embed_texts(cache, model, said)
-    space, cut = _Space(cache), dict(zip(said, model.truncated(list(said)), strict=True))
+    space, cut = _Space(cache), _cut(run, model, said)
     return {
         key: replace(chain, sentences=space.texts(chain.captions), sentences_cut=tuple(cut[caption] for caption in chain.captions))
         for key, chain in chains.items()

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import fetching, loading
+from imageloop.models import fetching, folders, loading
 from imageloop.records import Pixels, Recipe
 
 
@@ -94,8 +94,8 @@ def load_embedder(row: Row, *, device: str, dtype: str, batch: int, overrides: M
 def _target(row: Row) -> tuple[str, str | None, str]:
     """What open_clip is asked for: its name for the model, its tag, and the revision for the recipe."""
     if row.local:
-        folder = loading.folder_of(row)
-        return f"local-dir:{folder}", None, loading.fingerprint(folder)
+        folder = folders.folder_of(row)
+        return f"local-dir:{folder}", None, folders.fingerprint(folder)
     architecture, _, tag = row.target.partition("/")
     if architecture in open_clip.list_models():
         if tag not in open_clip.list_pretrained_tags_by_model(architecture):

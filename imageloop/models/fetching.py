@@ -11,7 +11,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import loading
+from imageloop.models import folders, loading
 
 GIGABYTE = 1_000_000_000
 MARKS: Mapping[str, str] = {"diffusers": "model_index.json", "transformers": "config.json", "open_clip": "open_clip_config.json"}
@@ -40,10 +40,10 @@ def folder_and_revision(row: Row, download: Download | None = None, check: Calla
     ModelError. Where the hub does not answer, the cache has to do. Raises ModelError.
     """
     if row.local:
-        folder = loading.folder_of(row)
+        folder = folders.folder_of(row)
         if check:
             check(folder)
-        return folder, loading.fingerprint(folder)
+        return folder, folders.fingerprint(folder)
     with loading.told_to_people(row):
         files, refusal = _files(row)
         try:

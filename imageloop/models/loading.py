@@ -1,13 +1,10 @@
 """What every family needs to load a model: device, dtype, settings, the weights' fingerprint, and errors that people can act on."""
 
 import errno
-import hashlib
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -36,8 +33,6 @@ HTTPError = cast(type[Exception], next(kind for kind in HfHubHTTPError.__mro__ i
 """What the hub's HTTP client raises: httpx or httpx2, by the version of huggingface_hub, which does not give it a name to import."""
 HERE = {"local_files_only": True, "trust_remote_code": False}
 """Arguments of every `from_pretrained`: what is read lies in the folder already, and no code in it is run (or asked about) by surprise."""
-SAMPLE = 1 << 20
-"""Bytes read from each end of a file for its fingerprint: training moves every weight, so the ends tell, and 20 GB need not be read."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -107,33 +102,6 @@ def recipe_of(
     target = Path(row.target).name if row.local else row.target
     name = dtype_name(dtype)
     return Recipe(row.role, row.name, row.family, target, revision, name, str(device), batch, {**settings, "versions": versions})
-
-
-def folder_of(row: Row) -> Path:
-    """The folder of a local row. Raises ModelError when it is not there or holds weights in no safetensors file."""
-    path = Path(row.target)
-    if not path.is_dir():
-        raise ModelError(f"{row.name}: its folder {path} is not there; name another model or put the weights back")
-    if not any(path.rglob("*.safetensors")):
-        old = next((file for pattern in ("*.bin", "*.ckpt", "*.pt", "*.pth") for file in path.rglob(pattern)), None)
-        what = f"{old.name} may run code when read" if old else "the folder holds no weights"
-        raise ModelError(f"{row.name}: no .safetensors file in {path}: {what}; save the model with save_pretrained(…)")
-    return path
-
-
-@cache
-def fingerprint(path: Path) -> str:
-    """16 hex digits that change when a model's folder does: SHA-256 over names, sizes and both ends of every file, links followed."""
-    digest = hashlib.sha256()
-    found = (Path(place) / name for place, _, names in os.walk(path, followlinks=True) for name in names)
-    for file in sorted(file for file in found if file.suffix in (".safetensors", ".json", ".txt", ".model", ".jinja")):
-        size = file.stat().st_size
-        digest.update(f"{file.relative_to(path).as_posix()}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(SAMPLE))
-            stream.seek(max(SAMPLE, size - SAMPLE))
-            digest.update(stream.read())
-    return digest.hexdigest()[:16]
 
 
 def quieten(*libraries: Any) -> None:

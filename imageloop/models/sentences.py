@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
-from imageloop.models import fetching, loading
+from imageloop.models import fetching, folders, loading
 from imageloop.records import Recipe
 
 LENGTHS = (32, 64, 128, 256, 512)
@@ -91,10 +90,8 @@ def load_text_embedder(row: Row, *, device: str, dtype: str, batch: int, overrid
 
 
 def _fetch(row: Row) -> tuple[Path, str]:
-    package = find_spec(row.package) if row.package else None
-    if package is not None and package.submodule_search_locations:
-        folder = Path(package.submodule_search_locations[0]) / "model"
-        return folder, loading.fingerprint(folder)
+    if folder := folders.packaged_folder(row):
+        return folder, folders.fingerprint(folder)
     try:
         return fetching.folder_and_revision(row)
     except ModelError as error:

@@ -114,7 +114,7 @@ def clip(folder: Path, target: Path) -> None:
 
 
 def judge(folder: Path, target: Path) -> None:
-    from imageloop.stickers.judge import JudgeNetwork
+    from imageloop.stickers.judge_network import JudgeNetwork
     from imageloop.stickers.training.text import save_json
 
     network = JudgeNetwork()

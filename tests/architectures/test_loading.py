@@ -16,7 +16,7 @@ from transformers import BlipImageProcessor
 
 from imageloop import catalog, models
 from imageloop.errors import DeviceError, ModelError
-from imageloop.models import loading
+from imageloop.models import folders, loading
 
 pytestmark = pytest.mark.architectures
 
@@ -99,13 +99,13 @@ def test_the_recipe_says_what_changes_the_output(checkpoint: Saver) -> None:
 
 def test_other_weights_are_another_revision(checkpoint: Saver, tmp_path: Path) -> None:
     path = Path(shutil.copytree(checkpoint("captioner", "blip"), tmp_path / "other"))
-    before = loading.fingerprint(path)
+    before = folders.fingerprint(path)
     weights = path / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    loading.fingerprint.cache_clear()
-    assert loading.fingerprint(path) != before
+    folders.fingerprint.cache_clear()
+    assert folders.fingerprint(path) != before
 
 
 def test_weights_behind_a_link_count(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_weights_behind_a_link_count(tmp_path: Path) -> None:
         (tmp_path / name / "model.safetensors").write_text(name)
         (tmp_path / f"links-to-{name}").mkdir()
         (tmp_path / f"links-to-{name}" / "vae").symlink_to(tmp_path / name)
-    assert loading.fingerprint(tmp_path / "links-to-one") != loading.fingerprint(tmp_path / "links-to-other")
+    assert folders.fingerprint(tmp_path / "links-to-one") != folders.fingerprint(tmp_path / "links-to-other")
 
 
 def test_a_safety_checkers_black_picture_is_flagged(checkpoint: Saver) -> None:

@@ -16,7 +16,7 @@ from test_contract import load_captioner, load_generator
 from imageloop import catalog
 from imageloop.catalog import Row
 from imageloop.errors import DeviceError, ModelError, OutOfMemory
-from imageloop.models import captioners, generators, loading, memory, placing
+from imageloop.models import captioners, folders, generators, loading, memory, placing
 from imageloop.records import Recipe
 
 pytestmark = pytest.mark.architectures
@@ -48,7 +48,7 @@ def test_what_needs_a_gpu_is_refused_on_a_cpu_before_anything_is_loaded(
     checkpoint: Saver, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     load = load_generator if family == "sana" else load_captioner
-    monkeypatch.setattr(loading, "folder_of", lambda row: pytest.fail(f"{row.name} was looked for"))
+    monkeypatch.setattr(folders, "folder_of", lambda row: pytest.fail(f"{row.name} was looked for"))
     with pytest.raises(DeviceError, match=r"--offload model frees the memory of a CUDA device, and this runs on cpu; leave it out$"):
         load(checkpoint, family, offload="model")
     with pytest.raises(DeviceError, match=r"--quantize 8bit needs a CUDA device, and this runs on cpu; leave it out, or use --dtype bf16$"):

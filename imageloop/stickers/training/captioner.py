@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from imageloop.stickers.captions import describe, parse
-from imageloop.stickers.judge import FactHeads
+from imageloop.stickers.judge_network import FactHeads
 from imageloop.stickers.scenes import draw, sample
 from imageloop.stickers.training import autoencoder
 from imageloop.stickers.training.fitting import Schedule, fit, generators

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imageloop.stickers.captions import describe
-from imageloop.stickers.judge import FactHeads
+from imageloop.stickers.judge_network import FactHeads
 from imageloop.stickers.scenes import Scene, draw, sample
 from imageloop.stickers.training import autoencoder
 from imageloop.stickers.training.fitting import Schedule, fit, generators

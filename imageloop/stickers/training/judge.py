@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imageloop.stickers.judge import NOTHING, FactLogits, JudgeNetwork, read
+from imageloop.stickers.judge import NOTHING
+from imageloop.stickers.judge_network import FactLogits, JudgeNetwork, read
 from imageloop.stickers.scenes import BACKGROUNDS, CENTRES, CONCEPTS, STYLES, TINTS, Scene, draw, sample
 from imageloop.stickers.training.fitting import Schedule, fit, generators
 from imageloop.stickers.training.pictures import Pictures, decoded

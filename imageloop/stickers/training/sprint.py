@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import Gemma2Model
 
 from imageloop.stickers.captions import describe
-from imageloop.stickers.judge import JudgeNetwork, read
+from imageloop.stickers.judge_network import JudgeNetwork, read
 from imageloop.stickers.scenes import sample
 from imageloop.stickers.training import autoencoder
 from imageloop.stickers.training.fitting import Schedule, averaged, fit, generators

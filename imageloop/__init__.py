@@ -20,7 +20,7 @@ __all__ = ["compare", "load", "read_plan", "run"]
 
 def read_plan(path: str | Path) -> "Plan":
     """The plan in a TOML file. Raises PlanError."""
-    from imageloop.plan import read
+    from imageloop.plan_files import read
 
     return read(path)
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from imageloop.errors import ModelError
-from imageloop.plan import shipped
+from imageloop.plan_files import shipped
 
 DEFAULT = "short"
 

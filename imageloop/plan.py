@@ -1,17 +1,9 @@
-"""A plan: the experiment a run carries out, as a frozen record and as a TOML file with the tables [run], [loop], [models] and [watch].
-
-[run]    name, originals, rounds, seeds, seed, arms, controls, watch, keep, keep_candidates
-[loop]   captions, images, pick_caption, pick_image, size, noise
-[models] captioners, generators, embedder, batch, device, dtype, offload, quantize, compile, max_requests; and [models.NAME], the recipe
-         fields to change of that model
-[watch]  the rules of the monitor (`watch.KINDS`) that are not as they are by default
-"""
+"""A plan: the experiment a run carries out, as a frozen record. `plan_files` has it as a TOML file."""
 
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,13 +16,6 @@ from imageloop.errors import PlanError
 from imageloop.interventions import FLOOR
 from imageloop.originals import kind_of, slug
 from imageloop.picks import IMAGE_PICKS, PICKS
-
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "run": ("name", "originals", "rounds", "seeds", "seed", "arms", "controls", "watch", "keep", "keep_candidates"),
-    "loop": ("captions", "images", "pick_caption", "pick_image", "size", "noise"),
-    "models": ("captioners", "generators", "embedder", "batch", "device", "dtype", "offload", "quantize", "compile", "max_requests"),
-    "watch": (),
-}
 
 
 def _filled(text: str) -> str:
@@ -49,7 +34,7 @@ def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
 def _rule_among(rules: Sequence[str]) -> Callable[[str], str]:
     def known(rule: str) -> str:
         if rule not in rules:
-            raise ValueError(f"must be one of {', '.join(rules)}, not {rule!r}{_did_you_mean(rule, rules)}")
+            raise ValueError(f"must be one of {', '.join(rules)}, not {rule!r}{did_you_mean(rule, rules)}")
         return rule
 
     return known
@@ -71,7 +56,7 @@ ImagePick = Annotated[StrictStr, AfterValidator(_rule_among(IMAGE_PICKS))]
 
 
 class Plan(BaseModel):
-    """One experiment. Built directly, a wrong field raises pydantic's ValidationError; `read` and `changed` raise PlanError."""
+    """One experiment. Built directly, a wrong field raises pydantic's ValidationError; `changed` and `plan_files.read` raise PlanError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -148,29 +133,6 @@ _SHAPES = {
 }
 
 
-def read(path: str | Path) -> Plan:
-    """The plan in a TOML file. Paths among its originals and models are taken from the file's own folder; without a name it has the file's.
-
-    Raises PlanError, in one line that names file, table and key.
-    """
-    file = Path(path)
-    tables = _parse(file)
-    fields: dict[str, Any] = {"name": file.stem}
-    for table, content in tables.items():
-        fields |= _fields_of(file, table, content)
-    if "originals" not in fields:
-        raise PlanError(f'{file}: [run] has no originals; name at least one: originals = ["my-photo.jpg"]')
-    plan = _checked(fields, lambda field: f"{file}: [watch]" if field == "rules" else f"{file}: [{_table_of(field)}] {field}")
-    _refuse_stray_overrides(plan, lambda name: f"{file}: [models.{name}]")
-    return _from_folder(plan, file.parent)
-
-
-def find(spec: str) -> Plan:
-    """`read`, but a bare file name that is not in the current folder is looked for among the plans that come with the package."""
-    file = Path(spec)
-    return read(shipped() / file if len(file.parts) == 1 and not file.exists() and (shipped() / file).exists() else file)
-
-
 def name_of(originals: Sequence[str]) -> str:
     """A run's name made of its originals: the first one's, and how many more there are."""
     spec = originals[0]
@@ -192,13 +154,13 @@ def changed(plan: Plan | None, changes: Mapping[str, Any], overrides: Iterable[s
         raise PlanError(f"{option_of('rules')} {error}") from None
     if "originals" not in fields:
         raise PlanError("no originals: name an image, a folder, a text in quotes, or a plan")
-    new = _checked(fields, option_of)
+    new = checked(fields, option_of)
     models = {name: dict(values) for name, values in new.models.items() if name in new.model_names}
     for text in overrides:
         name, key, value = _override(text)
         models.setdefault(name, {})[key] = value
     new = new.model_copy(update={"models": models})
-    _refuse_stray_overrides(new, lambda name: f"--set {name}")
+    refuse_stray_overrides(new, lambda name: f"--set {name}")
     return new
 
 
@@ -208,80 +170,27 @@ def option_of(field: str) -> str:
     return f"--{singular.replace('_', '-')}"
 
 
-def shipped() -> Path:
-    """The folder of plans that come with the package: beside it in a checkout, inside it once installed."""
-    inside = Path(str(resources.files("imageloop"))) / "prompts"
-    beside = Path(__file__).resolve().parent.parent / "prompts"
-    for folder in (inside, beside):
-        if (folder / "surfer.toml").is_file():
-            return folder
-    raise PlanError(f"{inside}: the plans that come with imageloop are missing; install it again: pip install --force-reinstall imageloop")
-
-
-def to_toml(plan: Plan) -> str:
-    """The plan as a TOML file that `read` turns back into the same plan."""
-    lines: list[str] = []
-    for table, keys in TABLES.items():
-        lines += [f"[{table}]", *(f"{key} = {_toml(value)}" for key in keys if (value := getattr(plan, key)) is not None), ""]
-    lines[-1:-1] = [f"{name} = {_toml(rule)}" for name, rule in monitor_rules.differing(plan.rules).items()]
-    for name, values in plan.models.items():
-        lines += [f"[models.{_toml(name)}]", *(f"{_toml(key)} = {_toml(value)}" for key, value in values.items()), ""]
-    return "\n".join(lines)
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(
-            f"{file}: no such plan; those that come with imageloop: {', '.join(sorted(p.name for p in shipped().glob('*.toml')))}"
-        ) from None
-    except OSError as error:
-        raise PlanError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PlanError(f"{file}: is not UTF-8 text; a plan is a TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{file}: is not valid TOML: {error}") from None
-    for table, content in tables.items():
-        if table not in TABLES:
-            home = f"; it belongs in [{_table_of(table)}]" if _table_of(table) else _did_you_mean(table, TABLES, bracketed=True)
-            raise PlanError(f"{file}: a plan has no {'table' if isinstance(content, dict) else 'key'} '{table}'{home}")
-        if not isinstance(content, dict):
-            raise PlanError(f"{file}: [{table}] must be a table: a line [{table}] with its keys below it")
-    return tables
-
-
-def _fields_of(file: Path, table: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    if table == "watch":
-        return {"rules": dict(content)}
-    overrides = {key: value for key, value in content.items() if table == "models" and isinstance(value, dict)}
-    fields = {key: value for key, value in content.items() if key not in overrides}
-    for key in fields:
-        if key not in TABLES[table]:
-            home = f"; it belongs in [{_table_of(key)}]" if _table_of(key) else _did_you_mean(key, TABLES[table])
-            raise PlanError(f"{file}: [{table}] has no key '{key}'{home}")
-    return fields | {"models": overrides} if overrides else fields
-
-
-def _checked(fields: Mapping[str, Any], where: Callable[[str], str]) -> Plan:
+def checked(fields: Mapping[str, Any], where: Callable[[str], str]) -> Plan:
+    """The plan of these fields. Raises PlanError, in one line; `where` says for a field where a person wrote it."""
     try:
         return Plan(**fields)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
-            raise PlanError(f"a plan has no field '{field}'{_did_you_mean(field, Plan.model_fields)}") from None
+            raise PlanError(f"a plan has no field '{field}'{did_you_mean(field, Plan.model_fields)}") from None
         if first["type"] == "value_error":
             raise PlanError(f"{where(field)} {first['ctx']['error']}") from None
-        given = _toml(fields[field])
+        given = toml_value(fields[field])
         raise PlanError(f"{where(field)} must be {_SHAPES[field]}, not {given if len(given) <= 60 else given[:59] + '…'}") from None
 
 
-def _refuse_stray_overrides(plan: Plan, where: Callable[[str], str]) -> None:
+def refuse_stray_overrides(plan: Plan, where: Callable[[str], str]) -> None:
+    """Raise PlanError for recipe fields of a model that the plan lacks, and for a key among them."""
     for name in plan.models:
         if name not in plan.model_names:
             known = f"its models are {', '.join(plan.model_names)}"
-            raise PlanError(f"{where(name)} is no model of this plan; {known}{_did_you_mean(name, plan.model_names)}")
+            raise PlanError(f"{where(name)} is no model of this plan; {known}{did_you_mean(name, plan.model_names)}")
     for name, settings in plan.models.items():
         if secret := secret_in(settings):
             raise PlanError(f"{where(name)}: {secret} would be written into the run; a key comes from the environment (key_variable)")
@@ -298,41 +207,21 @@ def _override(text: str) -> tuple[str, str, Any]:
         return name, key, value.strip()
 
 
-def _from_folder(plan: Plan, folder: Path) -> Plan:
-    def model(spec: str) -> str:
-        if not spec.startswith(("./", "../")) or folder == Path():
-            return spec
-        return str(folder / spec) if folder.is_absolute() else f"./{folder / spec}"
-
-    originals = tuple(str(folder / spec) if kind_of(spec, folder) == "path" else spec for spec in plan.originals)
-    return plan.model_copy(
-        update={
-            "originals": originals,
-            "captioners": tuple(map(model, plan.captioners)),
-            "generators": tuple(map(model, plan.generators)),
-            "embedder": model(plan.embedder),
-            "models": {model(name): values for name, values in plan.models.items()},
-        }
-    )
-
-
-def _table_of(key: str) -> str | None:
-    return next((table for table, keys in TABLES.items() if key in keys), None)
-
-
-def _did_you_mean(word: str, known: Iterable[str], *, bracketed: bool = False) -> str:
+def did_you_mean(word: str, known: Iterable[str], *, bracketed: bool = False) -> str:
+    """The end of a refusal: `; did you mean 'rounds'?`, or nothing where no known word is near."""
     nearest = get_close_matches(word, list(known), n=1)
     shown = f"[{nearest[0]}]" if nearest and bracketed else f"'{nearest[0]}'" if nearest else ""
     return f"; did you mean {shown}?" if nearest else ""
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A text, number, boolean, list or table as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{toml_value(str(key))} = {toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     return str(value)

@@ -17,7 +17,7 @@ import imageloop
 from imageloop import catalog
 from imageloop.cli import app
 from imageloop.cli.run import plan_from
-from imageloop.plan import TABLES, read, shipped
+from imageloop.plan_files import TABLES, read, shipped
 
 ROOT = Path(__file__).parent.parent
 FILES = [ROOT / name for pattern in ("*.md", "*/*.md") for name in ROOT.glob(pattern) if not str(name.relative_to(ROOT)).startswith(".")]

@@ -27,6 +27,7 @@ RANKS = {
     "provenance": 4,
     "originals": 4,
     "plan": 4,
+    "plan_files": 4,
     "addresses": 4,
     "catalog": 4,
     "catalog_rows": 3,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from imageloop.errors import PlanError
-from imageloop.plan import TABLES, Plan, changed, find, name_of, option_of, read, shipped, to_toml
+from imageloop.plan import Plan, changed, name_of, option_of
+from imageloop.plan_files import TABLES, find, read, shipped, to_toml
 
 
 def written(folder: Path, text: str) -> Path:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from imageloop.errors import PlanError
 from imageloop.identity import plan_changes, run_hash
-from imageloop.plan import Plan, changed, read, to_toml
+from imageloop.plan import Plan, changed
+from imageloop.plan_files import read, to_toml
 from imageloop.watch import ACTIONS, KINDS, NOTE, OF_FLOOR, acting, differing, embeds, on, resolved
 
 

@@ -92,7 +92,8 @@ def run(
 def plan_from(what: Sequence[str], changes: Mapping[str, Any], overrides: Sequence[str], rules: Sequence[str] = ()) -> "Plan":
     """The plan that arguments and options amount to. Raises PlanError."""
     from imageloop.errors import PlanError
-    from imageloop.plan import changed, find, name_of
+    from imageloop.plan import changed, name_of
+    from imageloop.plan_files import find
 
     plans = [text for text in what if text.lower().endswith(".toml")]
     originals = [text for text in what if text not in plans]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from imageloop.plan import Plan, to_toml
+from imageloop.plan import Plan
+from imageloop.plan_files import to_toml
 
 if TYPE_CHECKING:
     from imageloop.store import RunFolder

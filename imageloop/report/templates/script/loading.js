@@ -1,5 +1,6 @@
 // Data and thumbnails, loaded when a view asks for them and kept on shelves of bounded size.
 const AT_ONCE = 6;
+const PATIENCE = 3; // frames in a row that something must be asked for before it is loaded, while the slider moves: what flies by is not
 const arrived = new Map();
 const shelves = [];
 
@@ -8,21 +9,31 @@ window.imageloop = { receive: (name, value) => arrived.set(name, value) };
 class Shelf {
   // load: name → promise of a value; most: the weight that is kept beyond what is in view; weigh: value → its weight.
   constructor(load, most, weigh = () => 1) {
-    Object.assign(this, { load, most, weigh, held: new Map(), queue: [], flying: new Set(), total: 0 });
+    Object.assign(this, { load, most, weigh, held: new Map(), queue: [], flying: new Set(), asked: new Map(), total: 0 });
     shelves.push(this);
   }
 
-  // The value; undefined while it is on its way; null where there is none.
-  get(name) {
+  // The value; undefined while it is on its way; null where there is none. patient: not loaded where the slider flies past it.
+  get(name, patient = false) {
     const entry = this.held.get(name);
     if (!entry) {
-      this.ask(name);
+      if (!patient || page.settled || this.lasts(name)) this.ask(name);
       return undefined;
     }
     entry.frame = page.frame;
     this.held.delete(name);
     this.held.set(name, entry);
     return entry.value;
+  }
+
+  // Whether it has been asked for in as many frames in a row as it takes.
+  lasts(name) {
+    const before = this.asked.get(name);
+    const asked = before?.frame >= page.frame - 1 ? before : { since: page.frame };
+    asked.frame = page.frame;
+    this.asked.set(name, asked);
+    redraw();
+    return page.frame - asked.since >= PATIENCE - 1;
   }
 
   ask(name) {
@@ -89,7 +100,7 @@ const sheets = new Shelf(loadSheet, 48e6, sheet => sheet.width * sheet.height);
 
 function rowOf(chain, t) {
   if (t < 1 || t > chain.rounds) return undefined;
-  const block = rows.get(`${chain.data}/${digits(Math.floor((t - 1) / page.run.block), 5)}`);
+  const block = rows.get(`${chain.data}/${digits(Math.floor((t - 1) / page.run.block), 5)}`, true);
   return block ? block.rows[(t - 1) % page.run.block] : block;
 }
 

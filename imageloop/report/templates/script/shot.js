@@ -77,7 +77,7 @@ class Shot {
 // Copies a thumbnail onto a canvas: the exact one, else the nearest that is there. Gives whether it was the exact one.
 function paint(canvas, chain, t) {
   const { block, columns } = page.run;
-  const exact = sheets.get(`${chain.data}/${digits(Math.floor((t - 1) / block), 5)}`);
+  const exact = sheets.get(`${chain.data}/${digits(Math.floor((t - 1) / block), 5)}`, true);
   if (exact !== undefined) {
     copy(canvas, chain, exact, (t - 1) % block, columns);
     return true;

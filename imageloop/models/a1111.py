@@ -6,7 +6,7 @@ Its prompts are a small language: brackets weigh and switch words, AND and BREAK
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any, Literal
 
@@ -14,11 +14,11 @@ from imageloop.addresses import read_address
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.models.endpoint import Answer, Endpoint, Pause
-from imageloop.models.parallel import ask_each
-from imageloop.models.received import decoded, received
-from imageloop.models.remote import SEED_BITS, recipe_of, unfit
+from imageloop.models.received import decoded
+from imageloop.models.remote import SEED_BITS, recipe_of
+from imageloop.models.served_generator import ServedGenerator
 from imageloop.models.server_settings import WebuiSettings, height_and_width, read_settings
-from imageloop.records import Picture, Recipe
+from imageloop.records import Recipe
 
 
 class Txt2Img(Answer):
@@ -27,38 +27,20 @@ class Txt2Img(Answer):
     images: list[str]
 
 
-class WebuiGenerator:
-    """A server of the web interface. How much of a prompt it reads is not known: `prompt_tokens` and `prompt_tokens_read` are empty."""
+class _Txt2Img:
+    """Asks a server of the web interface."""
 
-    def __init__(self, recipe: Recipe, settings: WebuiSettings, endpoint: Endpoint, parallel: int) -> None:
-        self._recipe, self._settings, self._endpoint, self._parallel = recipe, settings, endpoint, parallel
-        self._size = height_and_width(settings.size)
+    def __init__(self, recipe: Recipe, settings: WebuiSettings, endpoint: Endpoint) -> None:
+        self._recipe, self._settings, self._endpoint = recipe, settings, endpoint
 
-    @property
-    def recipe(self) -> Recipe:
-        return self._recipe
-
-    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Picture]:
-        """One picture of the recipe's size for each prompt. Raises ModelError when a request fails, and for what is no such picture."""
-        keys = list(zip(prompts, seeds, strict=True))
-        return ask_each(keys, lambda row, stopped: self._one(prompts[row], seeds[row], stopped), self._parallel)
-
-    def fits(self, _prompt: str) -> bool:
-        """True: what the server reads is not known."""
-        return True
-
-    def _one(self, prompt: str, seed: int, stopped: Event) -> Picture:
+    def __call__(self, prompt: str, seed: int, stopped: Event, /) -> tuple[Callable[[], bytes], int]:
         answer, again = self._endpoint.post("/sdapi/v1/txt2img", self._body(prompt, seed), Txt2Img, stopped)
         if len(answer.images) != 1:
             raise ModelError(f"{self._recipe.name}: the server sent {len(answer.images)} pictures for one prompt")
-        try:
-            pixels = received(decoded(answer.images[0]), *self._size, resize=self._settings.resize)
-        except ValueError as error:
-            raise unfit(self._recipe.name, self._size, error) from None
-        return Picture(pixels, {}, {}, retries=again)
+        return lambda: decoded(answer.images[0]), again
 
     def _body(self, prompt: str, seed: int) -> dict[str, Any]:
-        settings, (height, width) = self._settings, self._size
+        settings, (height, width) = self._settings, height_and_width(self._settings.size)
         checkpoint = self._recipe.settings["model"]
         return {
             "prompt": literal(prompt),
@@ -89,11 +71,12 @@ def literal(text: str) -> str:
 
 def load_generator(
     row: Row, *, batch: int | Literal["auto"], overrides: Mapping[str, Any], pause: Pause = Event.wait, **_machine: object
-) -> WebuiGenerator:
+) -> ServedGenerator:
     """The generator behind the address of a row. Nothing is sent yet; `pause` waits between tries. Raises ModelError."""
     reach, settings, budget = read_settings(row, overrides, WebuiSettings)
     if "key_variable" not in reach.model_fields_set:
         reach = reach.model_copy(update={"key_variable": ""})  # the interface knows no bearer keys
     missing = "correct the address, or start the interface with --api"
     endpoint = Endpoint(row.name, read_address(row.name).url, reach, budget, missing=missing, pause=pause)
-    return WebuiGenerator(recipe_of(row, batch, settings), settings, endpoint, reach.parallel)
+    recipe, size = recipe_of(row, batch, settings), height_and_width(settings.size)
+    return ServedGenerator(recipe, size, _Txt2Img(recipe, settings, endpoint), resize=settings.resize, parallel=reach.parallel)

@@ -28,6 +28,7 @@ from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.instructions import DEFAULT, instruction
 from imageloop.models import fetching, loading, own_code, placing
+from imageloop.models.rows import refuse_other_batch
 from imageloop.models.sampling import Chosen, Decoding, RowSampler, ended
 from imageloop.records import Caption, Pixels, Recipe
 from imageloop.roles import Captioner
@@ -69,8 +70,7 @@ class TransformersCaptioner:
 
     def caption(self, images: Sequence[Pixels], seeds: Sequence[int]) -> list[Caption]:
         """One caption for each of exactly `recipe.batch` pictures, with token count, cut, mean log-probability and mean entropy."""
-        if not len(images) == len(seeds) == self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(images)}")
+        refuse_other_batch(self._recipe, images, seeds)
         chosen: list[Chosen | None] = [None] * len(images)
         with loading.room_for(self._recipe), placing.lent(self._parts.model, self._recipe):
             for rows in self._groups(images):

@@ -14,6 +14,7 @@ from PIL import Image
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.models import fetching, folders, loading
+from imageloop.models.rows import refuse_other_batch, unit_rows
 from imageloop.records import Pixels, Recipe
 
 
@@ -36,16 +37,16 @@ class OpenClipEmbedder:
 
     def embed_images(self, images: Sequence[Pixels]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each of exactly `recipe.batch` pictures."""
-        self._check(len(images))
+        refuse_other_batch(self._recipe, images)
         pixels = torch.stack([self._preprocess(Image.fromarray(image)) for image in images])
         with loading.room_for(self._recipe), torch.inference_mode():
-            return self._unit_rows(self._model.encode_image(pixels.to(self._device, self._dtype)))
+            return unit_rows(self._model.encode_image(pixels.to(self._device, self._dtype)), self._recipe)
 
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each of exactly `recipe.batch` texts; `text_tokens` tells which were truncated."""
-        self._check(len(texts))
+        refuse_other_batch(self._recipe, texts)
         with torch.inference_mode():
-            return self._unit_rows(self._model.encode_text(self._tokenizer(list(texts)).to(self._device)))
+            return unit_rows(self._model.encode_text(self._tokenizer(list(texts)).to(self._device)), self._recipe)
 
     def text_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, start and end tokens included; what exceeds `text_limit` is not read."""
@@ -58,17 +59,6 @@ class OpenClipEmbedder:
     def truncated(self, texts: Sequence[str]) -> list[bool]:
         """Whether each text is longer than `text_limit`; any number of texts."""
         return [count > self.text_limit for count in self.text_tokens(texts)]
-
-    def _unit_rows(self, vectors: torch.Tensor) -> Float[np.ndarray, "n d"]:
-        rows = torch.nn.functional.normalize(vectors.float(), dim=-1)
-        if not bool(torch.isfinite(rows).all()):
-            raise ModelError(f"{self._recipe.name}: embedded to values that are no numbers in {self._recipe.dtype}; use --dtype fp32")
-        result: Float[np.ndarray, "n d"] = rows.cpu().numpy()
-        return result
-
-    def _check(self, count: int) -> None:
-        if count != self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {count}")
 
 
 def load_embedder(row: Row, *, device: str, dtype: str, batch: int, overrides: Mapping[str, Any]) -> OpenClipEmbedder:

@@ -19,6 +19,7 @@ from imageloop.errors import ModelError
 from imageloop.models import fetching, loading, placing
 from imageloop.models.prompt_reader import PromptReader
 from imageloop.models.refitting import refit
+from imageloop.models.rows import refuse_other_batch
 from imageloop.records import Picture, Recipe
 
 RESERVED = {"prompt", "generator", "output_type", "return_dict", "height", "width", "num_inference_steps", "num_images_per_prompt"}
@@ -46,8 +47,7 @@ class DiffusersGenerator:
 
         Raises ModelError when the pipeline draws values that are no numbers, or another size, and OutOfMemory.
         """
-        if not len(prompts) == len(seeds) == self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(prompts)}")
+        refuse_other_batch(self._recipe, prompts, seeds)
         with loading.room_for(self._recipe):
             return self._drawn(prompts, seeds)
 

@@ -17,6 +17,7 @@ from transformers import CONFIG_MAPPING
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.models import fetching, loading
+from imageloop.models.rows import refuse_other_batch
 from imageloop.records import Caption, Pixels, Recipe
 
 PINS: Mapping[str, Any] = {"decoding": "sample", "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 64, "trust_remote_code": False}
@@ -39,8 +40,7 @@ class OwnCodeCaptioner:
 
     def caption(self, images: Sequence[Pixels], seeds: Sequence[int]) -> list[Caption]:
         """One caption for each of exactly `recipe.batch` pictures; tokens are counted by the model's own tokenizer, over its answer."""
-        if not len(images) == len(seeds) == self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(images)}")
+        refuse_other_batch(self._recipe, images, seeds)
         with loading.room_for(self._recipe):
             return [self._caption(Image.fromarray(image), seed) for image, seed in zip(images, seeds, strict=True)]
 

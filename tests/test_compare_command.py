@@ -12,8 +12,11 @@ from PIL import Image
 from rich.console import Console
 
 from imageloop.cli import exit_code, results, standings
-from imageloop.comparison import compare_runs, write_comparison
+from imageloop.comparison import PairDifference, compare_runs, write_comparison
 from imageloop.comparison.figures import figures_of
+from imageloop.measures import Estimate
+from imageloop.measures.paired import Difference
+from imageloop.measures.power import Needed
 from imageloop.records import ChainKey
 
 LEVEL = {"eye+brush": 0.8, "eye+pen": 0.6, "ear+brush": 0.5, "ear+pen": 0.3}
@@ -100,6 +103,14 @@ def test_many_differences_are_cut_short_in_print_only(tmp_path: Path, capsys: py
     assert (tmp_path / "a/compare/compare.csv").read_text().count("\ndifference,") == 28
 
 
+def test_what_is_decided_is_printed_before_what_is_not() -> None:
+    open_ones = [one(p_corrected=0.2 + 0.01 * i) for i in range(standings.MOST_DIFFERENCES)]
+    last = one(p_corrected=0.001, decided=True, needed=None)
+    unknown = one(p_corrected=None)
+    assert standings.shown([unknown, *open_ones, last]) == [*open_ones[:-1], last]
+    assert standings.shown([unknown, last]) == [unknown, last]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_table_fits_the_terminal(tmp_path: Path, width: int) -> None:
     names = ("sticker-blip+sticker-sana", "sticker-blip+sticker-sprint", "sticker-git+sticker-sana", "sticker-git+sticker-sprint")
@@ -143,13 +154,9 @@ def test_what_is_undefined_is_a_dash_or_a_reason(tmp_path: Path, capsys: pytest.
 
 
 def one(**changes: Any) -> Any:
-    from imageloop.comparison import PairDifference
-    from imageloop.measures import Estimate
-    from imageloop.measures.paired import Difference
-    from imageloop.measures.power import Needed
-
-    fields = {"p_corrected": 0.2, "decided": False, "needed": Needed(40, 1, 0.1), **changes}
-    return PairDifference("a", "b", Difference(Estimate(0.1, None, None, 1), None, True, 1, 1), **fields)
+    difference = Difference(Estimate(0.1, None, None, 1), None, True, 1, 1)
+    fields = {"difference": difference, "p_corrected": 0.2, "decided": False, "needed": Needed(40, 1, 0.1), **changes}
+    return PairDifference("a", "b", **fields)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +164,10 @@ def one(**changes: Any) -> Any:
     [
         ({}, "undecided; needs 40 originals × 1 seed"),
         ({"decided": True}, "more than chance"),
-        ({"needed": None}, "undecided, and too small to plan for"),
+        ({"needed": Needed(None, 1, 0.1)}, "undecided, and too small to plan for"),
+        ({"needed": None}, "undecided"),
         ({"p_corrected": None}, "one original decides nothing"),
+        ({"p_corrected": None, "difference": Difference(Estimate(0.1, None, None, 8), None, True, 8, 1)}, "no interval, so undecided"),
     ],
 )
 def test_a_difference_is_decided_in_words(changes: dict[str, Any], text: str) -> None:

@@ -65,7 +65,7 @@ def test_the_same_name_with_another_recipe_is_another_line_when_allowed(tmp_path
     [
         ({"by": "run"}, "--by run compares two or more runs"),
         ({"measure": "clip_image_similarty"}, "no measure is called 'clip_image_similarty'; did you mean clip_image_similarity?"),
-        ({"measure": "vendi_score"}, "one number of all chains together"),
+        ({"measure": "vendi_score"}, "vendi_score: no chain has a value"),
         ({"measure": "word_entropy"}, "word_entropy: no chain has a value"),
         ({"round": 0}, "--round 0"),
     ],

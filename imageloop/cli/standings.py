@@ -86,7 +86,7 @@ def _second(found: "Comparison") -> Table:
             half_life(entry),
             number(entry.decay.plateau if entry.decay else None, short=True),
             number(entry.windowed_jsd, short=True),
-            "–" if entry.vendi is None else f"{entry.vendi:.1f}",
+            "–" if entry.vendi is None else f"{entry.vendi.mean:.1f}",
             rare(entry),
             "–" if entry.truncated_share is None else f"{entry.truncated_share.mean:.0%}",
             "–" if entry.seconds_a_round is None else f"{entry.seconds_a_round:.2g}",
@@ -118,19 +118,27 @@ def _blame(blame: "Blame") -> Table:
 def _differences(found: "Comparison") -> Table:
     places = {entry.label: str(place) for place, entry in enumerate(found.entries, start=1)}
     table = _plain("#", "difference", "corrected p", "")
-    for one in found.differences[:MOST_DIFFERENCES]:
+    for one in shown(found.differences):
         numbers = (number(one.difference.estimate, sign=True), "–" if one.p_corrected is None else f"{one.p_corrected:.2g}")
         table.add_row(f"{places[one.left]} − {places[one.right]}", *map(Text, numbers), Text(decision(one)))
     return table
 
 
+def shown(differences: "Sequence[PairDifference]") -> "Sequence[PairDifference]":
+    """The most telling ones, in their order: where not all are printed, none that is decided makes room for one that is not."""
+    telling = sorted(differences, key=lambda one: 2.0 if one.p_corrected is None else one.p_corrected)[:MOST_DIFFERENCES]
+    return [one for one in differences if one in telling]
+
+
 def decision(one: "PairDifference") -> str:
     """Whether a difference is more than chance, and what it would take to tell."""
     if one.p_corrected is None:
-        return "one original decides nothing"
+        return "one original decides nothing" if one.difference.originals < 2 else "no interval, so undecided"
     if one.decided:
         return "more than chance"
-    if one.needed is None or one.needed.originals is None:
+    if one.needed is None:
+        return "undecided"
+    if one.needed.originals is None:
         return "undecided, and too small to plan for"
     return f"undecided; needs {one.needed.originals} originals × {one.needed.seeds} seed{'' if one.needed.seeds == 1 else 's'}"
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from imageloop.arms import PLAIN
 from imageloop.comparison.alike import apart, differing
-from imageloop.comparison.entries import Scope, entry_of, scope_of, value_at
+from imageloop.comparison.entries import Scope, at, entry_of, scope_of, value_at
 from imageloop.comparison.found import By, Comparison, Entry, PairDifference
 from imageloop.comparison.grid import matrix_of, split_of
-from imageloop.comparison.groups import Chains, Group, family_of, groups_of, label_of, names_of
+from imageloop.comparison.groups import Chains, Group, Rival, family_of, groups_of, label_of, names_of
+from imageloop.comparison.populations import at_the_round, over_all_rounds
 from imageloop.comparison.remarks import remarks
 from imageloop.errors import RunError
 from imageloop.identity import listed
 from imageloop.measures import MEASURES
-from imageloop.measures.paired import differences_of, holm, paired_difference
+from imageloop.measures.leave_one_out import LeftOut, difference, estimate
+from imageloop.measures.paired import Difference, differences_of, holm, paired_difference
 from imageloop.measures.pairs import CHANCE_OF
-from imageloop.measures.power import ALPHA, needed
+from imageloop.measures.power import ALPHA, Needed, needed
+from imageloop.measures.statistics import Estimate
 from imageloop.measures.table import WHOLE_CHAIN
 
 if TYPE_CHECKING:
@@ -29,14 +32,10 @@ if TYPE_CHECKING:
     from imageloop.store import RunFolder
 
 
-@dataclass(frozen=True, slots=True)
-class _Rival:
-    """A group with the chains that it is compared on."""
-
-    group: Group
-    label: str
-    family: tuple[str, ...]
-    chains: Chains
+LeftOuts = Mapping[str, Mapping[str, LeftOut]]
+"""Measure of all chains → label → its number with originals left out."""
+Rows = Mapping[str, Sequence[float]]
+VENDI = "vendi_score"
 
 
 def compare_runs(
@@ -50,9 +49,10 @@ def compare_runs(
 ) -> Comparison:
     """Pairs, arms or whole runs side by side, on the originals and seeds that all of them have, at the last round that all have reached.
 
-    `tables[i]`: the measures of `runs[i]`. `measure`: one a round or a chain has, by default the similarity to the original. By pair: the
-    plain loop of every pair of models. By arm: every arm, against `plain` of the same pair. By run: the same pair and arm in several runs.
-    Raises RunError where runs differ in more than what is compared (unless `allow_different`), and where there is nothing to compare.
+    `tables[i]`: the measures of `runs[i]`. `measure`: by default the similarity to the original; one number of all chains, such as a Vendi
+    score, is made again with originals left out. By pair: the plain loop of every pair of models. By arm: every arm, against `plain` of the
+    same pair. By run: the same pair and arm in several runs. Raises RunError where runs differ in more than what is compared (unless
+    `allow_different`), and where there is nothing to compare.
     """
     if len({run.path.resolve() for run in runs}) < max(len(runs), 1 if by != "run" else 2):
         raise RunError("--by run compares two or more runs, each named once" if by == "run" else "name one run or more, each once")
@@ -75,27 +75,27 @@ def _measure(measure: str | None, groups: Sequence[Group]) -> str:
     if measure not in MEASURES:
         near = get_close_matches(measure, MEASURES, n=1, cutoff=0.5)
         raise RunError(f"no measure is called {measure!r}; {f'did you mean {near[0]}?' if near else '`imageloop measures` lists them'}")
-    if not (MEASURES[measure].per_round or MEASURES[measure].per_chain):
-        raise RunError(f"{measure}: one number of all chains together, with no originals to resample; compare a measure of single chains")
     return measure
 
 
-def _compared(rivals: Sequence[_Rival], scope: Scope, by: By, runs: tuple[str, ...], different: tuple[str, ...]) -> Comparison:
+def _compared(rivals: Sequence[Rival], scope: Scope, by: By, runs: tuple[str, ...], different: tuple[str, ...]) -> Comparison:
     row = MEASURES[scope.measure]
-    sign = 1 if row.higher_is_better is False else -1
-    made = [(rival.family, entry_of(rival.group, rival.label, rival.chains, scope)) for rival in rivals]
-    # Only lines of one family are over the same chains, so only they are ranked among each other.
-    made.sort(key=lambda one: (one[0], sign * one[1].value.mean if one[1].value else 0.0, one[1].label))
-    entries = [entry for _, entry in made]
+    together = at_the_round(rivals, [VENDI, *([scope.measure] if row.per_population else [])])
+    if row.per_pair:
+        together[scope.measure] = over_all_rounds(rivals, scope.measure)
+    entries = _entries(rivals, scope, together)
     grid = by == "pair" and not any(rival.group.alone for rival in rivals)
     blame, why = None, None
-    if grid and len({rival.chains for rival in rivals}) == 1:
+    if grid and not row.of_single_chains:
+        why = f"no split of the variance: {scope.measure} is one number of all chains"
+    elif grid and len({rival.chains for rival in rivals}) == 1:
         blame, why = split_of([rival.group for rival in rivals], rivals[0].chains, scope.measure, scope.round)
     return Comparison(
         by=by,
         measure=scope.measure,
         unit=row.unit,
         higher_is_better=row.higher_is_better,
+        all_chains=not row.of_single_chains,
         whole_chain=scope.round == WHOLE_CHAIN,
         round=scope.last,
         runs=runs,
@@ -106,20 +106,39 @@ def _compared(rivals: Sequence[_Rival], scope: Scope, by: By, runs: tuple[str, .
         entries=tuple(entries),
         matrix=matrix_of(entries) if grid else None,
         blame=blame,
-        differences=tuple(_differences(rivals, entries, scope, by)),
+        differences=tuple(_differences(rivals, entries, scope, by, together)),
         different=different,
         notes=(why,) if why else (),
     )
 
 
-def _rivals(groups: Sequence[Group], measure: str, by: By, asked: int | None) -> tuple[list[_Rival], int, int]:
+def _entries(rivals: Sequence[Rival], scope: Scope, together: LeftOuts) -> list[Entry]:
+    """The lines, best first in each family: only those are over the same chains, so only they are ranked among each other."""
+    sign = 1 if MEASURES[scope.measure].higher_is_better is False else -1
+    made = []
+    for rival in rivals:
+        value, vendi = _value(rival, scope.measure, scope.round, together), _value(rival, VENDI, scope.last, together)
+        made.append((rival.family, entry_of(rival, scope, value, vendi)))
+    made.sort(key=lambda one: (one[0], sign * one[1].value.mean if one[1].value else 0.0, one[1].label))
+    return [entry for _, entry in made]
+
+
+def _value(rival: Rival, measure: str, round: int, together: LeftOuts) -> Estimate | None:
+    row = MEASURES[measure]
+    if row.of_single_chains:
+        return at(rival.group.values(measure), rival.chains, round)
+    found = together[measure].get(rival.label)
+    return None if found is None else estimate(found, row.low, row.high)
+
+
+def _rivals(groups: Sequence[Group], measure: str, by: By, asked: int | None) -> tuple[list[Rival], int, int]:
     """The groups that have the measure, each with the chains it shares with its family; the round of the measure, and the last one."""
     able = [group for group in groups if group.values(measure)]
     if not able:
         raise RunError(f"{measure}: no chain has a value; `imageloop measures` says when it is undefined")
-    all_values = [group.values(measure) for group in able]
+    all_values = [group.present(measure) for group in able]
     shared = _shared(all_values, able, by)
-    whole = MEASURES[measure].per_round is None
+    whole = MEASURES[measure].per_round is None and MEASURES[measure].per_population is None
     reached = [
         group.reached(chains) if whole else min(max(values[chain]) for chain in chains)
         for group, values, chains in zip(able, all_values, shared, strict=True)
@@ -130,11 +149,13 @@ def _rivals(groups: Sequence[Group], measure: str, by: By, asked: int | None) ->
         raise RunError(f"--round {last}: {short.pair} of {short.run} has rounds 1 to {min(reached)}")
     # Pictures of the last round may not have been kept by all, so the search goes back from it.
     for number in [last] if whole or asked is not None else range(last, 0, -1):
-        at = WHOLE_CHAIN if whole else number
-        chains = _shared([value_at(values, own, at) for values, own in zip(all_values, shared, strict=True)], able, by)
+        place = WHOLE_CHAIN if whole else number
+        chains = _shared([value_at(values, own, place) for values, own in zip(all_values, shared, strict=True)], able, by)
         if all(chains):
-            rivals = [_Rival(group, label_of(group, able), family_of(group, by), own) for group, own in zip(able, chains, strict=True)]
-            return rivals, at, number
+            rivals = [
+                Rival(group, label_of(group, able), family_of(group, by), own, number) for group, own in zip(able, chains, strict=True)
+            ]
+            return rivals, place, number
     raise RunError(f"{measure}: no round has a value for every {by}; `imageloop measures` says when it is undefined")
 
 
@@ -153,34 +174,40 @@ def _fewest_seeds(chains: Chains) -> int:
     return min(originals.count(original) for original in originals)
 
 
-def _differences(rivals: Sequence[_Rival], entries: Sequence[Entry], scope: Scope, by: By) -> list[PairDifference]:
+def _differences(rivals: Sequence[Rival], entries: Sequence[Entry], scope: Scope, by: By, together: LeftOuts) -> list[PairDifference]:
     by_label = {rival.label: rival for rival in rivals}
-    made = []
-    for left, right in _matches([by_label[entry.label] for entry in entries], by):
-        values = [value_at(rival.group.values(scope.measure), rival.chains, scope.round) for rival in (left, right)]
-        if (difference := paired_difference(*values)) is not None:
-            made.append((left.label, right.label, difference, differences_of(*values)))
-    corrected = holm([difference.p for _, _, difference, _ in made])
+    matches = _matches([by_label[entry.label] for entry in entries], by)
+    made = [(left.label, right.label, found) for left, right in matches if (found := _difference(left, right, scope, together))]
+    corrected = holm([found.p for _, _, (found, _) in made])
     members = max(1, sum(p is not None for p in corrected))
     return [
-        PairDifference(
-            left,
-            right,
-            difference,
-            p,
-            decided=p is not None and p < ALPHA,
-            needed=None if p is None or p < ALPHA else needed(rows, alpha=ALPHA / members),
-        )
-        for (left, right, difference, rows), p in zip(made, corrected, strict=True)
+        PairDifference(left, right, found, p, p is not None and p < ALPHA, None if p is None or p < ALPHA else _needed(rows, members))
+        for (left, right, (found, rows)), p in zip(made, corrected, strict=True)
     ]
 
 
-def _matches(rivals: Sequence[_Rival], by: By) -> list[tuple[_Rival, _Rival]]:
+def _difference(left: Rival, right: Rival, scope: Scope, together: LeftOuts) -> tuple[Difference, Rows] | None:
+    """With the differences of the chains by original; a measure of all chains has none."""
+    if scope.measure in together:
+        both = [together[scope.measure].get(rival.label) for rival in (left, right)]
+        found = difference(both[0], both[1]) if both[0] and both[1] else None
+        return None if found is None else (found, {})
+    values = [value_at(rival.group.values(scope.measure), rival.chains, scope.round) for rival in (left, right)]
+    found = paired_difference(*values)
+    return None if found is None else (found, differences_of(*values))
+
+
+def _needed(rows: Rows, members: int) -> Needed | None:
+    """None also for a measure of all chains: it is another number of more chains, so nothing can be planned from it."""
+    return needed(rows, alpha=ALPHA / members)
+
+
+def _matches(rivals: Sequence[Rival], by: By) -> list[tuple[Rival, Rival]]:
     """Which lines meet: all of a family, in the order of the leaderboard; with arms, each against the plain loop where there is one."""
-    families: dict[tuple[str, ...], list[_Rival]] = {}
+    families: dict[tuple[str, ...], list[Rival]] = {}
     for rival in rivals:
         families.setdefault(rival.family, []).append(rival)
-    matches: list[tuple[_Rival, _Rival]] = []
+    matches: list[tuple[Rival, Rival]] = []
     for members in families.values():
         plain = [rival for rival in members if rival.group.arm == PLAIN]
         if by == "arm" and len(plain) == 1:

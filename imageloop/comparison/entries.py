@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imageloop.comparison.found import Entry
-from imageloop.comparison.groups import Chains, Group, seconds_of
+from imageloop.comparison.groups import Chains, Group, Rival
 from imageloop.measures.curves import ChainValues
 from imageloop.measures.decay_interval import DecayEstimate, decay_estimate
 from imageloop.measures.pairs import CHANCE_OF, NORMALISED_OF
@@ -41,13 +41,13 @@ def scope_of(groups: Iterable[Group], measure: str, round: int, last: int) -> Sc
     return Scope(measure, round, last, closeness if counts[closeness] else None, rare)
 
 
-def entry_of(group: Group, label: str, chains: Chains, scope: Scope) -> Entry:
-    """The line of a group."""
+def entry_of(rival: Rival, scope: Scope, value: Estimate | None, vendi: Estimate | None) -> Entry:
+    """The line of a rival, with its value of the measure that is compared."""
+    group, chains, records = rival.group, rival.chains, rival.records
     captioner, _, generator = group.pair.partition("+")
     near = among(group.values(scope.closeness), chains) if scope.closeness else {}
-    seconds, looked = seconds_of(group.rounds(chains))
     return Entry(
-        label=label,
+        label=rival.label,
         run=group.run,
         pair=group.pair,
         captioner=captioner,
@@ -56,17 +56,17 @@ def entry_of(group: Group, label: str, chains: Chains, scope: Scope) -> Entry:
         chains=len(chains),
         originals=len({original for original, _ in chains}),
         rounds=group.reached(chains),
-        saw_original=looked,
-        value=at(group.values(scope.measure), chains, scope.round),
+        saw_original=records.looked,
+        value=value,
         similarity=at(near, chains, scope.last),
         normalised=at(group.values(NORMALISED_OF[scope.closeness]), chains, scope.last) if scope.closeness else None,
         hop_1_loss=_lost(at(near, chains, 1)) if scope.closeness == "clip_image_similarity" else None,
         decay=_decay(near, scope.last),
         windowed_jsd=at(group.values("windowed_caption_jsd"), chains, scope.last),
-        vendi=group.population("vendi_score", scope.last) if chains == group.chains else None,
+        vendi=vendi,
         rare_survival=at(group.values(scope.rare), chains, scope.last) if scope.rare else None,
         truncated_share=at(group.values("truncated_share"), chains, WHOLE_CHAIN),
-        seconds_a_round=seconds,
+        seconds_a_round=records.seconds_a_round,
     )
 
 

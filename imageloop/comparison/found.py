@@ -41,8 +41,8 @@ class Entry:
     decay: DecayEstimate | None
     """Half-life and plateau of the closeness to the original, from round 1 on; None below two rounds."""
     windowed_jsd: Estimate | None
-    vendi: float | None
-    """Effective number of different pictures among the chains; one number of all, so without an interval."""
+    vendi: Estimate | None
+    """Effective number of different pictures among the chains, by leaving originals out (`measures/leave_one_out.py`)."""
     rare_survival: Estimate | None
     """Share of the rarest third's concepts that is left; over the originals that have some."""
     truncated_share: Estimate | None
@@ -73,7 +73,7 @@ class PairDifference:
     decided: bool
     """Whether the corrected p is below 5 %."""
     needed: Needed | None
-    """What it would take to tell them apart at the corrected level; None where decided or unknown."""
+    """What it would take to tell them apart at the corrected level; None where decided or unknown, as for a measure of all chains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Comparison:
     measure: str
     unit: str
     higher_is_better: bool | None
+    all_chains: bool
+    """Whether the measure is one number of all chains of a line; then intervals are by leaving originals out, one at a time."""
     whole_chain: bool
     """Whether the measure is one of whole chains, of all their rounds."""
     round: int

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imageloop.arms import PLAIN
 from imageloop.comparison.found import By
 from imageloop.errors import RunError
+from imageloop.measures import MEASURES
 from imageloop.measures import table as long
 from imageloop.measures.curves import ChainValues
 from imageloop.measures.pairs import CONTROLS
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 
     from imageloop.store import RunFolder
 
-Chains = frozenset[tuple[str, int]]
-"""(original, seed) of each chain."""
+Chain = tuple[str, int]
+"""Original and seed."""
+Chains = frozenset[Chain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Part:
     """Rows of the group's pair and arm only."""
     arms: tuple[str, ...]
     """All arms that the run has of this pair."""
+    recipes: Mapping[str, Mapping[str, Any]]
+    """Those of the models that measured the run, by their part: embedder, eye, text-embedder."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,13 @@ class Group:
             self.measured[measure] = merged
         return self.measured[measure]
 
+    def present(self, measure: str) -> ChainValues:
+        """The same; of a measure of all chains NaN for each chain at every round that it may be part of."""
+        if MEASURES[measure].of_single_chains:
+            return self.values(measure)
+        rounds = {number for values in self.values(measure).values() for number in values}
+        return {chain: {number: nan for number in rounds if number <= last} for chain, last in self.lasts.items()} if rounds else {}
+
     @cached_property
     def lasts(self) -> dict[tuple[str, int], int]:
         """The last round of every chain that has any value."""
@@ -85,19 +97,59 @@ class Group:
         """The last round that all of these chains have."""
         return min(self.lasts[chain] for chain in chains)
 
-    def population(self, measure: str, round: int) -> float | None:
-        """A measure of all chains at a round; None where there is none, or the chains lie in several runs."""
+    def together(self, measure: str, round: int) -> float | None:
+        """A measure of all chains; None where there is none, or the chains lie in several runs."""
         found = [values[round] for values in self.values(measure).values() if round in values]
         return found[0] if len(self.parts) == 1 and found else None
 
-    def rounds(self, chains: Chains) -> Iterable[Sequence[Round]]:
-        """The records of these chains."""
+    def rounds(self, chains: Chains) -> Iterable[tuple[Part, Chain, Sequence[Round]]]:
+        """The records of these chains, each with the run that they are taken from."""
         waiting = set(chains)
         for part in self.parts:
             for key in sorted(_keys(part.run, self.pair, self.arm)):
                 if (key.original, key.seed) in waiting:
                     waiting.remove((key.original, key.seed))
-                    yield part.run.rounds(key)
+                    yield part, (key.original, key.seed), part.run.rounds(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the rounds of a line's chains say besides their measures."""
+
+    seconds_a_round: float | None
+    """None where no round was timed."""
+    looked: bool
+    """Whether any round looked at the original."""
+    turns: Mapping[Chain, tuple[Part, Round]]
+    """Of each chain the round that is compared, where it is on disk, with the run it lies in."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A group with the chains that it is compared on."""
+
+    group: Group
+    label: str
+    family: tuple[str, ...]
+    chains: Chains
+    last: int
+    """The round that is compared."""
+
+    @cached_property
+    def records(self) -> Records:
+        """Read when first asked for."""
+        seconds, looked, turns = [], False, {}
+        for part, chain, rounds in self.group.rounds(self.chains):
+            seconds += [sum(turn.seconds.values()) for turn in rounds if turn.seconds]
+            looked = looked or any(turn.saw_original for turn in rounds)
+            if len(rounds) >= self.last:
+                turns[chain] = part, rounds[self.last - 1]
+        return Records(float(np.mean(seconds)) if seconds else None, looked, turns)
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all chains of the group, so that what was measured of all holds for them."""
+        return self.chains == self.group.chains
 
 
 def _keys(run: RunFolder, pair: str, arm: str) -> list[ChainKey]:
@@ -112,11 +164,11 @@ def groups_of(runs: Sequence[RunFolder], tables: Sequence[pa.Table], by: By, apa
     """
     parts: dict[tuple[str, str], list[Part]] = {}
     for run, name, table in zip(runs, names_of(runs), tables, strict=True):
-        every = long.groups(table)
+        every, recipes = long.groups(table), long.recipes(table)
         for pair, arm in every:
             if arm not in CONTROLS and (by != "pair" or arm == PLAIN):
                 own = long.select(table, pair=pair, arm=arm).replace_schema_metadata(None)
-                parts.setdefault((pair, arm), []).append(Part(run, name, own, tuple(b for a, b in every if a == pair)))
+                parts.setdefault((pair, arm), []).append(Part(run, name, own, tuple(b for a, b in every if a == pair), recipes))
     if not parts:
         raise RunError(f"{', '.join(names_of(runs))}: no chains of the plain loop that are measured; take --by arm, or run the plan first")
     found: list[Group] = []
@@ -150,14 +202,3 @@ def label_of(group: Group, groups: Sequence[Group]) -> str:
     if group.alone:
         return f"{group.run}" if one_pair and not arms and group.arm == PLAIN else f"{what} ({group.run})"
     return what
-
-
-def seconds_of(rounds: Iterable[Sequence[Round]]) -> tuple[float | None, bool]:
-    """Mean seconds a round of these chains, None where none was timed; and whether any round looked at the original."""
-    seconds, looked = [], False
-    for chain in rounds:
-        for turn in chain:
-            if turn.seconds:
-                seconds.append(sum(turn.seconds.values()))
-            looked = looked or turn.saw_original
-    return (float(np.mean(seconds)) if seconds else None), looked

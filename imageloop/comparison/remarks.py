@@ -9,9 +9,12 @@ from imageloop.comparison.entries import Scope
 from imageloop.comparison.found import Comparison, Entry
 from imageloop.comparison.groups import Group
 from imageloop.measures.decay_interval import SURE
+from imageloop.measures.leave_one_out import JUMPS, LEAST
 from imageloop.measures.pairs import CHANCE_OF, CONTROLS
 from imageloop.measures.power import ALPHA
 from imageloop.measures.statistics import FEW
+from imageloop.monitor import alarms_of
+from imageloop.watch import STOP
 
 
 def remarks(found: Comparison, groups: Sequence[Group], scope: Scope, *, asked: bool) -> list[str]:
@@ -19,7 +22,9 @@ def remarks(found: Comparison, groups: Sequence[Group], scope: Scope, *, asked: 
     return [
         *_left_out(found, groups),
         *_rounds(found.entries, scope, asked=asked),
+        *_stopped(found, groups),
         *_too_few(found),
+        *_together(found),
         *_columns(found.entries, groups),
     ]
 
@@ -32,7 +37,7 @@ def _left_out(found: Comparison, groups: Sequence[Group]) -> list[str]:
         arms = {arm for group in groups for part in group.parts for arm in part.arms if arm not in (PLAIN, *CONTROLS)}
         notes += [f"the plain loop only; --by arm compares {', '.join(sorted(arms))}"] if arms else []
     every = {chain for group in groups for chain in group.chains}
-    able = {chain for group in groups for chain in group.values(found.measure)}
+    able = {chain for group in groups for chain in group.present(found.measure)}
     if without := len(every - able):
         other = next((name for name in CHANCE_OF if name != found.measure and any(group.values(name) for group in groups)), None)
         hint = f"; --measure {other} compares those" if other else ""
@@ -50,6 +55,40 @@ def _rounds(entries: Sequence[Entry], scope: Scope, *, asked: bool) -> list[str]
     return [f"lines have {_range(reached)} rounds: all are compared at round {scope.last}, the last that all have"]
 
 
+def _stopped(found: Comparison, groups: Sequence[Group]) -> list[str]:
+    """Where the monitor ended chains, which takes every line back to the earliest of those rounds."""
+    compared = {(entry.pair, entry.arm) for entry in found.entries}
+    parts = {part.run.path: part.run for group in groups for part in group.parts}
+    ended = [alarm for run in parts.values() for alarm in alarms_of(run) if alarm.action == STOP and (alarm.pair, alarm.arm) in compared]
+    if not ended:
+        return []
+    chains = len({(alarm.pair, alarm.arm, alarm.original, alarm.seed) for alarm in ended})
+    where = ", ".join(dict.fromkeys(alarm.pair if alarm.arm == PLAIN else f"{alarm.pair} @ {alarm.arm}" for alarm in sorted(ended)))
+    first = min(alarm.round for alarm in ended)
+    count = f"{chains} chain{'s' if chains > 1 else ''}"
+    effect = "all lines are compared no later than that, and whole chains differ in length"
+    return [f"the monitor stopped {count} of {where}, the first in round {first}: {effect}"]
+
+
+def _together(found: Comparison) -> list[str]:
+    """How far a number of all chains can be trusted."""
+    if not found.all_chains:
+        return []
+    notes = [f"{found.measure} is one number of all chains: its intervals leave out one original at a time, and hold for as many chains"]
+    without = [entry for entry in found.entries if entry.value and entry.value.low is None]
+    fewest = min(entry.originals for entry in found.entries)
+    if found.measure in JUMPS:
+        notes.append(f"no interval of {found.measure}: it jumps where one original is left out, and that does not tell its spread")
+    elif fewest < LEAST:
+        notes.append(f"{fewest} originals: no interval of {found.measure} below {LEAST}, for it would miss too often")
+    elif without:
+        notes.append(
+            "no interval where the run's embeddings are gone (`imageloop measure` makes them again), or where leaving out any original "
+            f"changes as much: {', '.join(entry.label for entry in without)}"
+        )
+    return notes
+
+
 def _too_few(found: Comparison) -> list[str]:
     notes = []
     fewest = min(entry.originals for entry in found.entries)
@@ -59,7 +98,7 @@ def _too_few(found: Comparison) -> list[str]:
         notes.append("no chains in common, so no differences: take the same originals and seeds for all")
     if fewest == 1:
         notes.append("one original: no interval, no test, and nothing is said of other originals")
-    elif fewest < FEW:
+    elif fewest < FEW and not found.all_chains:
         notes.append(f"{fewest} originals: intervals over fewer than {FEW} are too narrow")
     tested = [one for one in found.differences if one.difference.p is not None]
     if tested and not any(one.decided for one in tested):
@@ -83,7 +122,9 @@ def _columns(entries: Sequence[Entry], groups: Sequence[Group]) -> list[str]:
     if all(entry.rare_survival is None for entry in entries):
         notes.append("no survival of what is rare: no chain began with anything rare")
     if any(entry.vendi is None for entry in entries):
-        notes.append("no Vendi score where a line's chains lie in several runs or are not all compared: it would be of other chains")
+        notes.append(
+            "no Vendi score where pictures or their embeddings are gone, and a line's chains lie in several runs or are not all compared"
+        )
     doubtful = [
         entry.label
         for entry in entries

@@ -6,7 +6,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +64,21 @@ class Cache:
         missing = np.full(width, np.nan, np.float32)
         found = [missing if key is None else self.vectors.get(key, missing) for key in keys]
         return np.stack(found) if found else np.empty((0, width), np.float32)
+
+
+def kept_vectors(folder: Path, keys: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """The embeddings in a cache's folder that have these keys, without keeping the others in memory. Changes nothing there."""
+    found: dict[str, NDArray[np.float32]] = {}
+    for part in sorted(folder.glob("*.npz")):
+        try:
+            with np.load(io.BytesIO(part.read_bytes())) as file:
+                wanted = [(place, key) for place, key in enumerate(file["keys"].tolist()) if key in keys]
+                if wanted:
+                    vectors = file["vectors"]
+                    found.update((key, vectors[place]) for place, key in wanted)
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            continue  # a broken part: measuring makes it again
+    return found
 
 
 def embed_texts(cache: Cache, embedder: TextEmbedder, texts: Iterable[str]) -> None:

@@ -42,6 +42,11 @@ class Measure:
     """What it does not say, and where it fails."""
 
     @property
+    def of_single_chains(self) -> bool:
+        """Whether each chain has values of its own; else it is one number of all chains of a pair."""
+        return self.per_round is not None or self.per_chain is not None
+
+    @property
     def scope(self) -> str:
         """What one value is about: a round, a chain, all chains at a round, or a pair."""
         if self.per_round:

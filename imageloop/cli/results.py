@@ -127,12 +127,12 @@ def _name_of(embedder: str) -> str:
 
 
 def up_to_date_page(run: "RunFolder", say: Callable[[str], None]) -> Path:
-    """The page of a run, made now if its measures are newer than it is."""
+    """The page of a run, made now if its measures are newer than it is, or its data, as those of a run that was killed are."""
     from imageloop.measures import table
     from imageloop.report import write_report
 
     page = run.path / "report" / "index.html"
-    if _newer(page, [run.path / table.PARQUET, *_sources(run)]):
+    if _newer(page, [run.path / table.PARQUET, *run.path.glob("report/data/overview.js"), *_sources(run)]):
         return page
     say("making the page")
     return write_report(run)

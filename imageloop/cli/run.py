@@ -111,12 +111,14 @@ def carry_out_and_show(plan: "Plan", folder: Path, *, json: bool) -> None:
     from time import perf_counter
 
     from imageloop.cli import results
+    from imageloop.cli.live_page import LivePage
     from imageloop.cli.progress import watcher
     from imageloop.runner import carry_out
 
     start = perf_counter()
     with watcher() as progress:
-        run = carry_out(plan, folder, progress=progress)
+        with LivePage(folder, progress) as live:
+            run = carry_out(plan, folder, progress=live)
         table = results.up_to_date_measures(run, progress.message)
         page = results.up_to_date_page(run, progress.message)
     results.show(run, table, page=page, json=json, seconds=perf_counter() - start)

@@ -5,6 +5,7 @@ how many rounds of a pair have been watched.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -137,4 +138,8 @@ def _alarm(row: dict[str, Any]) -> Alarm:
     alarm = Alarm(**row)
     if alarm.rule not in KINDS:
         raise KeyError(alarm.rule)
+    texts, counts = (alarm.pair, alarm.arm, alarm.original, alarm.action), (alarm.round, alarm.seed)
+    numbers = all(type(one) in (int, float) and math.isfinite(one) for one in (alarm.value, alarm.threshold))
+    if not (numbers and all(type(one) is str for one in texts) and all(type(one) is int for one in counts)):
+        raise TypeError(row)
     return alarm

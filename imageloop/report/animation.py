@@ -15,8 +15,7 @@ from imageloop.disk import told, write_whole
 from imageloop.errors import RunError
 from imageloop.records import ChainKey, Pixels
 from imageloop.report.panels import pair_label, spread
-from imageloop.report.sheet import EMPTY, INK, MUTED, PAPER, font, original_of, picture_of, wrapped
-from imageloop.report.words import shown
+from imageloop.report.sheet import EMPTY, INK, MUTED, PAPER, font, original_of, seen_of, wrapped
 
 if TYPE_CHECKING:
     from imageloop.store import RunFolder
@@ -83,7 +82,7 @@ def frames(run: RunFolder, key: ChainKey, numbers: Sequence[int]) -> Iterator[Im
     yield _frame(original_of(run, key), "original", "", 0, last, key)
     for number in numbers:
         done = rounds[number - 1]
-        yield _frame(picture_of(run, key, done), f"round {number}", shown(done.caption), number, last, key)
+        yield _frame(*seen_of(run, key, done), number, last, key)
 
 
 def _frame(content: Pixels | str, title: str, caption: str, number: int, last: int, key: ChainKey) -> Image.Image:

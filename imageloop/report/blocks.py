@@ -33,6 +33,7 @@ def row_of(done: Round, repeats: int | None, *, facts: bool) -> dict[str, Any]:
         "flags": flags_of(done, repeats),
         "facts": list(facts_of(done.caption)) if facts else [],
         "looked": done.saw_original,
+        "inferred": done.inferred,
         "prompt": clipped(done.prompt) if done.prompt != done.caption else "",
         "captions": [_saying(done, i) for i in range(len(done.captions))] if len(done.captions) > 1 else [],
         "pictures": [_shot(done, i) for i in range(len(done.pictures))] if len(done.pictures) > 1 else [],

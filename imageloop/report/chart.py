@@ -1,8 +1,8 @@
 """A panel as lines on a page: everything in the units of the SVG's view box, text left to the template."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from imageloop.report.panels import Level, Panel, Series
 
@@ -11,6 +11,8 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 34
 LEAST = 0.1
 """The least span of an axis, so that noise is not blown up."""
 MOST_STEPS = 7
+NAME = 15
+"""From the name of one level to the next, at least."""
 MARKED = 32
 """Points on a curve up to which each is drawn as a dot."""
 
@@ -34,6 +36,8 @@ class Line:
     chains: tuple[str, ...]
     dots: tuple[Dot, ...]
     marked: bool
+    signs: tuple[Dot, ...]
+    """Where the monitor saw something of all chains of the pair together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,8 @@ class Scale:
         return round(self.height - BOTTOM - (value - self.low) / (self.high - self.low) * (self.height - TOP - BOTTOM), 1)
 
 
-def draw_chart(panel: Panel, width: int, height: int) -> Chart:
-    """The panel laid out for a view box of this size."""
+def draw_chart(panel: Panel, width: int, height: int, signs: Mapping[tuple[str, str], Sequence[tuple[int, str]]] | None = None) -> Chart:
+    """The panel laid out for a view box of this size. `signs`: pair and arm → rounds to mark on its curve, with what is told of each."""
     step, low, high = axis(values_of(panel), panel.measure.low, panel.measure.high)
     first = min(line.rounds[0] for line in panel.series)
     scale = Scale(width, height, panel.last, panel.logarithmic, low, high, first)
@@ -102,10 +106,10 @@ def draw_chart(panel: Panel, width: int, height: int) -> Chart:
     return Chart(
         width,
         height,
-        tuple(_line(line, scale, panel.measure.unit) for line in panel.series),
+        tuple(_line(line, scale, panel.measure.unit, (signs or {}).get((line.pair, line.arm), ())) for line in panel.series),
         tuple((scale.x(number), f"{number:,}") for number in round_ticks(first, panel.last, panel.logarithmic)),
         tuple((scale.y(low + i * step), f"{low + i * step + 0.0:.{digits}f}".replace("-", "−")) for i in range(count + 1)),
-        tuple(_level(level, scale, panel.last) for level in panel.levels),
+        tuple(_apart([_level(level, scale, panel.last) for level in panel.levels], height - BOTTOM - NAME - 6)),
         "round (logarithmic)" if panel.logarithmic else "round",
         panel.measure.unit,
         panel.measure.title,
@@ -120,6 +124,17 @@ def _level(level: Level, scale: Scale, last: int) -> LevelLine:
 
     band = _path([*path(level.high), *reversed(path(level.low))]) + "Z"
     return LevelLine(level.name, _path(path(level.mean)), band, scale.y(level.low[-1]), level.measure.startswith("floor"))
+
+
+def _apart(levels: Sequence[LevelLine], lowest: float) -> list[LevelLine]:
+    """The levels with their names moved where they would stand on each other, or below the axis."""
+    placed: list[LevelLine] = []
+    for level in sorted(levels, key=lambda one: one.end):
+        placed.append(replace(level, end=max(level.end, placed[-1].end + NAME)) if placed else level)
+    for place in reversed(range(len(placed))):
+        room = lowest - NAME * (len(placed) - 1 - place)
+        placed[place] = replace(placed[place], end=min(placed[place].end, room))
+    return placed
 
 
 def values_of(panel: Panel) -> list[float]:
@@ -160,7 +175,7 @@ def round_ticks(first: int, last: int, logarithmic: bool) -> list[int]:
     return ticks if last - ticks[-1] == 0 else [*(n for n in ticks if last - n > step / 2), last]
 
 
-def _line(line: Series, scale: Scale, unit: str) -> Line:
+def _line(line: Series, scale: Scale, unit: str, signs: Sequence[tuple[int, str]]) -> Line:
     points = [(scale.x(number), scale.y(mean.mean)) for number, mean in zip(line.rounds, line.means, strict=True)]
     drawn = [(scale.x(number), scale.y(value)) for number, value in line.line]
     upper = [(scale.x(n), scale.y(m.high)) for n, m in zip(line.rounds, line.means, strict=True) if m.high is not None]
@@ -175,7 +190,13 @@ def _line(line: Series, scale: Scale, unit: str) -> Line:
         tuple(_path([(scale.x(number), scale.y(value)) for number, value in chain]) for _, chain in line.chains),
         tuple(Dot(x, y, text) for (x, y), text in zip(points, texts, strict=True)) if len(points) <= MARKED else (),
         len(points) <= MARKED,
+        tuple(Dot(scale.x(number), scale.y(_value_at(line, number)), f"{line.label}, round {number}: {told}") for number, told in signs),
     )
+
+
+def _value_at(line: Series, number: int) -> float:
+    """The curve's value at a round, or at the nearest round that it has."""
+    return min(line.line, key=lambda point: abs(point[0] - number))[1]
 
 
 def said(mean: float, low: float | None, high: float | None, unit: str = "") -> str:

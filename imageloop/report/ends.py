@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from jaxtyping import Float
 
 from imageloop.errors import RunError
 from imageloop.measures import table as long
-from imageloop.measures.basins import Motif, motifs
+from imageloop.measures.basins import Motif, basins, motifs
 from imageloop.measures.embeddings import Cache
 from imageloop.records import Recipe, Round, pixel_hash
 from imageloop.report.blocks import clipped
 from imageloop.report.following import Followed
 from imageloop.report.panels import is_control, pair_label, spread
+from imageloop.report.words import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +51,8 @@ class Found:
     """A motif: chains whose last pictures are alike, by the most typical of them."""
 
     chain: int
+    address: str
+    """Where the page shows the most typical of its chains at its end."""
     picture: str | None
     caption: str
     count: int
@@ -72,6 +75,10 @@ class Ends:
     all_found: int
     alone: int
     chains: int
+    first: int | None
+    """Groups among the same chains' first pictures; None where one of them is not known."""
+    originals: tuple[int, int] | None
+    """Groups among the originals, and how many those are; None where there are no two pictures among them."""
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -103,7 +110,19 @@ def ends_of(run: RunFolder, table: pa.Table, chains: Sequence[Followed]) -> Ends
     known = motifs(last, [trip.rounds[-1].caption for trip in trips])
     several = [motif for motif in known if len(motif.members) > 1]
     found = tuple(_found(trips, motif) for motif in several[:MOST_MOTIFS])
-    return Ends(tuple(ways), pairs, kept, found, len(known), len(known) - len(several), len(trips))
+    alone = len(known) - len(several)
+    return Ends(tuple(ways), pairs, kept, found, len(known), alone, len(trips), _first_groups(trips), _original_groups(trips))
+
+
+def _first_groups(trips: Sequence[_Trip]) -> int | None:
+    if any(trip.rounds[0].round != 1 for trip in trips):
+        return None
+    return len(set(basins(np.stack([trip.vectors[-len(trip.rounds)] for trip in trips])).tolist()))
+
+
+def _original_groups(trips: Sequence[_Trip]) -> tuple[int, int] | None:
+    starts = {trip.chain.key.original: trip.vectors[0] for trip in trips if len(trip.vectors) > len(trip.rounds)}
+    return (len(set(basins(np.stack(list(starts.values()))).tolist())), len(starts)) if len(starts) > 1 else None
 
 
 def flat(vectors: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:
@@ -175,4 +194,6 @@ def _found(trips: Sequence[_Trip], motif: Motif) -> Found:
     originals = len({trips[member].chain.key.original for member in motif.members})
     caption = clipped(trip.rounds[-1].caption)
     words = tuple(word for word, _ in motif.words)
-    return Found(trip.place, file, caption, len(motif.members), motif.share, originals, words, bool(cell and cell.small))
+    name = shown(f"{trip.chain.folder.parent.name}/{trip.chain.folder.name}")
+    address = "#" + urlencode({"chain": name, "t": trip.chain.rounds})
+    return Found(trip.place, address, file, caption, len(motif.members), motif.share, originals, words, bool(cell and cell.small))

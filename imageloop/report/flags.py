@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from imageloop.records import Round
 from imageloop.report.words import plural, shown
 
+INFERRED = "inferred, not generated: the chain repeats itself exactly"
+"""What is said of a round that is a copy."""
+
 
 def flags_of(done: Round, repeats: int | None = None) -> list[str]:
     """The flags of a round. `repeats`: an earlier round of the chain with the very same picture."""

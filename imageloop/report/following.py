@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,10 +25,11 @@ FORMAT = 1
 
 @dataclass(slots=True)
 class Counts:
-    """Rounds with a flag, and rounds in which something looked at the original."""
+    """Rounds with a flag, those in which something looked at the original, and those that were inferred."""
 
     flagged: int = 0
     looked: int = 0
+    inferred: int = 0
 
 
 @dataclass(slots=True)
@@ -62,6 +63,11 @@ class Followed:
     @property
     def file(self) -> Path:
         return self.folder / "rounds.jsonl"
+
+    @property
+    def words_only(self) -> bool:
+        """Whether only its captions are known: an imported chain whose pictures nobody has."""
+        return bool(self.rounds) and not any("pixels" in row for row in (self.first, self.last) if row is not None)
 
     @property
     def cut_back(self) -> bool:
@@ -103,7 +109,7 @@ def _write_block(chain: Followed, rounds: Sequence[Round]) -> tuple[dict[str, in
     """Writes the block of these rounds; gives what `seen` and `settled` are behind it."""
     number = (rounds[0].round - 1) // BLOCK
     seen, rows = dict(chain.seen), []
-    chain.counts = Counts(chain.settled.flagged, chain.settled.looked)
+    chain.counts = replace(chain.settled)
     for done in rounds:
         pixels = done.picture.pixels if done.picture else ""
         repeats = seen.get(pixels) if pixels else None
@@ -111,6 +117,7 @@ def _write_block(chain: Followed, rounds: Sequence[Round]) -> tuple[dict[str, in
         rows.append(_present(row_of(done, repeats, facts=chain.key.captioner.startswith(WORLD)), chain))
         chain.counts.flagged += bool(flags_of(done, repeats))
         chain.counts.looked += done.saw_original
+        chain.counts.inferred += done.inferred
     chain.last = rows[-1]
     chain.first = chain.first or rows[0]
     _draw_far(chain, rounds[-1], rows[-1])
@@ -132,7 +139,9 @@ def _draw(chain: Followed, rounds: Sequence[Round], rows: Sequence[dict[str, Any
     for place, (done, row) in enumerate(zip(rounds, rows, strict=True)):
         if row["file"] and place not in sheet.filled and done.picture:
             if not sheet.fill(place, chain.folder / str(done.picture.file)):
-                row |= {"file": None, "absent": "picture damaged"}
+                _present(row, chain)  # a run that goes on may have taken it away since
+                if row["file"]:
+                    row |= {"file": None, "absent": "picture damaged"}
         elif not row["file"] and place in sheet.filled:
             sheet.clear(place)
     put(file, sheet.encoded())

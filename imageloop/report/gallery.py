@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from imageloop.disk import told
+from imageloop.measures import table
 from imageloop.records import ChainKey
 from imageloop.report.blocks import data_file
 from imageloop.report.following import Followed, follow, put
+from imageloop.report.going import Going, going_on
 from imageloop.report.overview import overview
 from imageloop.store import RunFolder
 
@@ -21,14 +23,21 @@ SHARE = 0.03
 class Gallery:
     """The data of a run's page, kept up to date: `refresh` may be called as often as one likes."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
+        self._now = now
         self._chains: dict[ChainKey, Followed] = {}
         self._free_from = clock()
+        self._drawn = 0
+
+    @property
+    def page(self) -> Path:
+        """Where the page is, or will be."""
+        return self.path / "report" / "index.html"
 
     def refresh(self) -> bool:
-        """Brings the data and, where there is none yet, the page up to date while the run goes on; gives whether it did.
+        """Brings the data and the page up to date while the run goes on; gives whether it did.
 
         Does nothing where more than `SHARE` of the time would be spent here. Raises RunError where the folder cannot be written.
         """
@@ -37,12 +46,34 @@ class Gallery:
             return False
         run = RunFolder.open(self.path)
         chains = self.write(run, running=True)
-        if not (self.path / "report" / "index.html").is_file():
-            from imageloop.report.page import write_page
-
-            write_page(run, None, [], chains)
+        self._write_page(run, chains)
         self._free_from = start + (self._clock() - start) / SHARE
         return True
+
+    def rest(self) -> None:
+        """Brings all up to date and has the page say no more that the run goes on. Raises RunError where the folder cannot be written."""
+        run = RunFolder.open(self.path)
+        chains = self.write(run)
+        if not self._measured():
+            self._put_page(run, chains, None)
+
+    def _write_page(self, run: RunFolder, chains: Sequence[Followed]) -> None:
+        """The page itself: when the first round is there, and when there are twice as many; its script sees the others in the data.
+
+        A page with measures is left as it is, for they are worth more than the newest rounds.
+        """
+        going = going_on(run, chains, self._now())
+        if going.drawn and (not self.page.is_file() or (going.drawn >= 2 * self._drawn and not self._measured())):
+            self._put_page(run, chains, going)
+            self._drawn = going.drawn
+
+    def _put_page(self, run: RunFolder, chains: Sequence[Followed], going: Going | None) -> None:
+        from imageloop.report.page import write_page
+
+        write_page(run, None, [], chains, going)
+
+    def _measured(self) -> bool:
+        return (self.path / table.PARQUET).is_file()
 
     def write(self, run: RunFolder, *, running: bool = False) -> list[Followed]:
         """Brings the data up to date; gives what there is of each chain. Raises RunError where the folder cannot be written."""
@@ -56,7 +87,7 @@ class Gallery:
                 known = self._chains[key] = Followed(key, run.chain_path(key), folder / short_name(run, key), keeps_all)
             follow(known)
         chains = [self._chains[key] for key in sorted(self._chains)]
-        put(folder / "overview.js", data_file("overview", overview(run, chains, running=running)))
+        put(folder / "overview.js", data_file("overview", overview(run, chains, going_on(run, chains, self._now()) if running else None)))
         return chains
 
 

@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from imageloop.store import RunFolder
 
 
-def notes_of(run: RunFolder, measured: bool, summaries: Sequence[PairSummary], chains: Sequence[Followed]) -> list[str]:
-    """A sentence for each: chains that are behind, measures that are missing, and looks at the original."""
+def notes_of(
+    run: RunFolder, measured: bool, summaries: Sequence[PairSummary], chains: Sequence[Followed], going: bool = False
+) -> list[str]:
+    """A sentence for each: chains that are behind, measures that are missing, and looks at the original. `going`: the run goes on."""
     notes = []
     wanted = run.info.plan.get("rounds")
     own = [chain for chain in chains if not is_control(chain.key.arm)]
     behind = [chain.rounds for chain in own if isinstance(wanted, int) and chain.rounds < wanted]
-    if behind:
+    if behind and not going:
         notes.append(f"Unfinished: {len(behind)} of {len(own)} chains are short of round {wanted}, the last of them at {min(behind)}.")
-    if not measured and chains:
+    if not measured and chains and not going:
         notes.append(f"No measures yet, so no curves and no numbers. Make them with: imageloop measure {shlex.quote(str(run.path))}")
-    elif any(one.measure is None for one in summaries):
+    elif any(one.measure is None for one in summaries) and not all(chain.words_only for chain in own):
         notes.append("No picture of some pair could be measured: their files are missing or were not kept, or only captions are known.")
+    first = "the first " if going else ""
     if looks := sum(chain.counts.looked for chain in own):
         notes.append(
-            f"Declared exception to the telephone rule: in {looks} of {sum(chain.rounds for chain in own)} rounds the kept candidate was "
-            "picked by comparing with the original, or an intervention brought it back, which may slow the drift."
+            f"Declared exception to the telephone rule: in {looks} of {first}{sum(chain.rounds for chain in own)} rounds "
+            "the kept candidate was picked by comparing with the original, or an intervention brought it back, which may slow the drift."
         )
     return notes

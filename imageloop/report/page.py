@@ -19,19 +19,23 @@ from imageloop.measures.pairs import CHANCE_OF
 from imageloop.measures.readings import concepts_of_run
 from imageloop.records import ChainKey
 from imageloop.report import script
+from imageloop.report.alarms import Signs, first_of, signs_of
 from imageloop.report.blocks import harmless
 from imageloop.report.chart import Chart, draw_chart, said, two
 from imageloop.report.ends import ends_of
 from imageloop.report.figures import write_figures
 from imageloop.report.following import Followed
 from imageloop.report.gallery import Gallery
+from imageloop.report.going import Going, is_short
 from imageloop.report.lifetimes import survival_panels, write_timelines
 from imageloop.report.losses import losses
 from imageloop.report.making import making_of
 from imageloop.report.matrix import matrix_of
 from imageloop.report.notes import notes_of
+from imageloop.report.nulls import nulls_of
+from imageloop.report.only_captions import of_captions
 from imageloop.report.originals import Start, starts_of
-from imageloop.report.panels import ALIKE, SMALL, Panel, fair_share, is_control, pair_label, panels
+from imageloop.report.panels import ALIKE, BY_CAPTION, SMALL, Panel, fair_share, is_control, pair_label, panels
 from imageloop.report.rivalry import ranked, rivalry_of
 from imageloop.report.sheet import write_sheet
 from imageloop.report.strips import MOST_FRAMES, MOST_STRIPS, Strip, strip_of
@@ -43,7 +47,9 @@ if TYPE_CHECKING:
 
     from imageloop.store import RunFolder
 
-PER_CHAIN = (*CHANCE_OF, *SMALL)
+NEAR = (*CHANCE_OF, *BY_CAPTION)
+"""The measures of closeness to the original, which the first screen shows."""
+PER_CHAIN = (*NEAR, *SMALL)
 """The measures that the page reads at single rounds of single chains."""
 
 
@@ -75,27 +81,35 @@ def write_gallery(
     return write_page(run, table, drawn, chains)
 
 
-def write_page(run: RunFolder, table: pa.Table | None, drawn: Sequence[Panel], chains: Sequence[Followed]) -> Path:
+def write_page(
+    run: RunFolder, table: pa.Table | None, drawn: Sequence[Panel], chains: Sequence[Followed], going: Going | None = None
+) -> Path:
     """Write `report/index.html`, whose folder is there; gives its path. Raises RunError where it cannot be written."""
     page = run.path / "report" / "index.html"
-    write_whole(page, render(run, table, drawn, chains).encode("utf-8", "replace"))
+    write_whole(page, render(run, table, drawn, chains, going).encode("utf-8", "replace"))
     return page
 
 
-def render(run: RunFolder, table: pa.Table | None, drawn: Sequence[Panel], chains: Sequence[Followed]) -> str:
+def render(run: RunFolder, table: pa.Table | None, drawn: Sequence[Panel], chains: Sequence[Followed], going: Going | None = None) -> str:
     """The page as HTML. Nothing in it is trusted: all text is escaped, and its policy lets in neither a network nor a stranger's script."""
     templates = Environment(
         loader=PackageLoader("imageloop.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     templates.globals |= {"said": said, "two": two, "plural": plural, "pair_label": pair_label}
+    signs = signs_of(run)
     return templates.get_template("page.html").render(
         style=Markup(script.style()),  # noqa: S704, the package's own files
         script=Markup(script.script()),  # noqa: S704
         policy=script.policy(),
-        about=Markup(harmless(_about(drawn))),  # noqa: S704, JSON that cannot end its element
-        **_facts(run, table, chains),
-        charts=[_chart(panel) for panel in drawn],
+        about=Markup(harmless(_about(run, drawn, chains, going))),  # noqa: S704, JSON that cannot end its element
+        going=going,
+        sheet=(run.path / "report" / "sheet.png").is_file(),
+        **_facts(run, table, chains, going),
+        signs=signs,
+        first_sign=first_of(signs, [chain for chain in chains if not is_control(chain.key.arm)]),
+        charts=[_chart(panel, signs) for panel in drawn],
         ends=ends_of(run, table, chains) if table else None,
+        nulls=nulls_of(table, chains) if table else None,
         timelines=any(panel.measure.name.startswith("survival_") for panel in drawn),
     )
 
@@ -112,17 +126,23 @@ class Drawn:
     narrow: Chart
 
 
-def _chart(panel: Panel) -> Drawn:
+def _chart(panel: Panel, signs: Signs) -> Drawn:
     name = panel.measure.name
-    group = "main" if name in CHANCE_OF else "alike" if name in ALIKE else "survival" if name.startswith("survival_") else "also"
-    wide = draw_chart(panel, 720, 400) if group == "main" else draw_chart(panel, 440, 230)
-    return Drawn(name, panel.measure.title, panel.measure.meaning, group, wide, draw_chart(panel, 340, 260))
+    marks = signs.marks("vendi") if name == "vendi_score" else {}
+    group = "main" if name in NEAR else "alike" if name in ALIKE else "survival" if name.startswith("survival_") else "also"
+    wide = draw_chart(panel, 720, 400) if group == "main" else draw_chart(panel, 440, 230, marks)
+    return Drawn(name, panel.measure.title, panel.measure.meaning, group, wide, draw_chart(panel, 340, 260, marks))
 
 
-def _about(drawn: Sequence[Panel]) -> dict[str, Any]:
+def _about(run: RunFolder, drawn: Sequence[Panel], chains: Sequence[Followed], going: Going | None) -> dict[str, Any]:
     """What the script must know of the page."""
     names = [panel.measure.name for panel in drawn]
-    return {"span": SPAN, "similarity": next((name for name in names if name in CHANCE_OF), None)}
+    return {
+        "span": SPAN,
+        "similarity": next((name for name in names if name in NEAR), None),
+        "going": going is not None,
+        "short": is_short(run, chains),
+    }
 
 
 def _measures(folder: Path) -> pa.Table | None:
@@ -133,7 +153,7 @@ def _measures(folder: Path) -> pa.Table | None:
     return table if len(table) else None
 
 
-def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed]) -> dict[str, Any]:
+def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed], going: Going | None) -> dict[str, Any]:
     own = [chain for chain in chains if not is_control(chain.key.arm)]
     similar = _similarities(table)
     strips: list[Strip] = [
@@ -141,20 +161,23 @@ def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed]) -
     ]
     summaries = [one for one in summary(table) if not is_control(one.arm)] if table else []
     last, lost = max((chain.rounds for chain in own), default=0), losses(own)
+    words = of_captions(table, own)
     return {
         "name": str(run.info.plan.get("name", run.path.name)),
-        "headline": headline(summaries, last, lost),
-        "sentences": leads(summaries, lost),
+        "headline": going.headline if going else words[0] if words else headline(summaries, last, lost),
+        "sentences": [] if going else words[1:] if words else leads(summaries, lost),
+        "words_only": words is not None,
         "summaries": ranked(summaries),
         "matrix": matrix_of(summaries),
         "rivalry": rivalry_of(run, table) if table and len(summaries) > 1 else None,
         "starts": starts_of(run, strips),
         "chains": len(own),
-        "pairs": len({(chain.key.pair, chain.key.arm) for chain in own}),
+        "pairs": len({chain.key.pair for chain in own}),
+        "arms": len({chain.key.arm for chain in own}),
         "rounds": last,
         "most_frames": MOST_FRAMES,
-        "notes": notes_of(run, table is not None, summaries, chains),
-        "provenance": making_of(run),
+        "notes": notes_of(run, table is not None, summaries, chains, going is not None),
+        "provenance": making_of(run, own),
     }
 
 

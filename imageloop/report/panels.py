@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ SMALL = ("normalised_retention", "clip_step_similarity", "caption_grounding", "c
 """The measures beside the closeness to the original."""
 ALIKE = ("vendi_score", "cross_chain_jsd")
 """How different a pair's chains are from each other: homogenisation, which is not drift."""
+BY_CAPTION = ("text_to_caption_similarity", "caption_retention")
+"""The closeness to the original where no picture is known."""
 
 
 def is_control(arm: str) -> bool:
@@ -90,9 +92,16 @@ class Panel:
 
 
 def panels(table: pa.Table) -> list[Panel]:
-    """The closeness to the original first (twice where a run starts from pictures and from texts), then the others; empty ones left out."""
-    made = [_panel(table, name) for name in (*CHANCE_OF, *SMALL, *ALIKE)]
-    return [panel for panel in made if panel is not None]
+    """The closeness to the original first (twice where a run starts from pictures and from texts), then the others; empty ones left out.
+
+    Where no picture is known, that of the captions stands in its place.
+    """
+    near = _known(table, CHANCE_OF) or _known(table, BY_CAPTION)
+    return [*near, *_known(table, (*SMALL, *ALIKE))]
+
+
+def _known(table: pa.Table, names: Iterable[str]) -> list[Panel]:
+    return [panel for name in names if (panel := _panel(table, name))]
 
 
 def spread(last: int, most: int) -> list[int]:
@@ -168,6 +177,7 @@ def _panel(table: pa.Table, name: str) -> Panel | None:
         for of, words in ((CHANCE_OF, "chance: other originals"), (FLOOR_OF, "noise floor: one caption redrawn"))
         if name in of
     ]
+    levels += _starts(own, name, groups, shown) if name in ALIKE else []
     return Panel(MEASURES[name], tuple(series), tuple(level for level in levels if level))
 
 
@@ -186,6 +196,30 @@ def _level(table: pa.Table, measure: str, words: str, groups: Sequence[tuple[str
     rounds = tuple(sorted(at))
     low, mean, high = (tuple(of(at[number]) for number in rounds) for of in (min, fmean, max))
     return Level(measure, words, rounds, low, mean, high)
+
+
+def _starts(own: pa.Table, name: str, groups: Sequence[tuple[str, str]], shown: Sequence[int]) -> list[Level | None]:
+    """How different the chains are where no loop has made them alike: in round 1, and in the controls' pictures of their first captions."""
+    floors = [(pair, arm) for pair, arm in long.groups(own) if is_control(arm)] if name == "vendi_score" else []
+    plain = [group for group in groups if group[1] == "plain"] or groups
+    begun = [values[1] for group in plain if 1 in (values := _together(own, group))]
+    still = [fmean(values.values()) for group in floors if (values := _together(own, group))]
+    redrawn = _flat(f"floor of {name}", "noise floor: first captions redrawn", still, shown)
+    return [_flat(f"{name} in round 1", "round 1", begun, shown), redrawn]
+
+
+def _together(own: pa.Table, group: tuple[str, str]) -> Mapping[int, float]:
+    """Round → value of a measure that all chains of a pair and arm have together."""
+    some = long.select(own, pair=group[0], arm=group[1])
+    return dict(zip(some["round"].to_pylist(), some["value"].to_pylist(), strict=True))
+
+
+def _flat(measure: str, name: str, values: Sequence[float], shown: Sequence[int]) -> Level | None:
+    """A level that is the same at all rounds; `values`: one of each pair."""
+    if not values:
+        return None
+    low, mean, high = ((of(values),) * len(shown) for of in (min, fmean, max))
+    return Level(measure, name, tuple(shown), low, mean, high)
 
 
 def _series(own: pa.Table, pair: str, arm: str, name: str, shown: Sequence[int], *, alone: bool) -> Series | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imageloop.comparison import Comparison, Entry, PairDifference, compare_runs
 from imageloop.errors import RunError
 from imageloop.measures import PairSummary
+from imageloop.measures import table as long
 from imageloop.measures.blame import Share
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Rivalry:
 def rivalry_of(run: RunFolder, table: pa.Table) -> Rivalry:
     """The run's pairs compared, and its arms where it has several. What cannot be compared is said in `notes`."""
     notes: list[str] = []
-    pairs, arms = _compared(run, table, "pair", notes), _compared(run, table, "arm", notes)
+    alone = len({pair for pair, _ in long.groups(table)}) == 1  # then there are arms to compare, but no pairs
+    pairs, arms = None if alone else _compared(run, table, "pair", notes), _compared(run, table, "arm", notes)
     several = arms is not None and len({entry.arm for entry in arms.entries}) > 1
     notes += [note for found in (pairs, arms if several else None) if found for note in found.notes]
     return Rivalry(

@@ -11,6 +11,7 @@ PARTS = (
     "loading",
     "shot",
     "words",
+    "alarms",
     "stage",
     "scrubber",
     "wall",
@@ -21,10 +22,11 @@ PARTS = (
     "map",
     "filter",
     "link",
+    "going",
     "main",
 )
 """The modules of the script, in the order in which they are read."""
-STYLES = ("style", "stage")
+STYLES = ("style", "stage", "signs")
 # On disk the data files are 'self' to one browser and a file: to another; neither may come from a network.
 POLICY = (
     "default-src 'none'; img-src 'self' file:; script-src '{script}' 'self' file:; style-src '{style}'; base-uri 'none'; form-action 'none'"

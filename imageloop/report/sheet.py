@@ -14,7 +14,6 @@ from imageloop.disk import told, write_whole
 from imageloop.errors import RunError
 from imageloop.records import ChainKey, Original, Pixels, Round
 from imageloop.report.panels import fair_share, pair_label, spread
-from imageloop.report.strips import ONLY_A_CAPTION
 from imageloop.report.words import plural, short, shown
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def _row(
     for column, number in enumerate(numbers, start=1):
         if number <= len(rounds):
             done = rounds[number - 1]
-            _cell(sheet, pen, picture_of(run, key, done), f"round {number}", shown(done.caption), column, top + 28)
+            _cell(sheet, pen, *seen_of(run, key, done), column, top + 28)
 
 
 def original_of(run: RunFolder, key: ChainKey) -> Pixels | str:
@@ -92,14 +91,15 @@ def original_of(run: RunFolder, key: ChainKey) -> Pixels | str:
     return original.pixels if original.pixels is not None else shown(original.text or "")
 
 
-def picture_of(run: RunFolder, key: ChainKey, done: Round) -> Pixels | str:
-    """The kept picture of a round, or why there is none."""
+def seen_of(run: RunFolder, key: ChainKey, done: Round) -> tuple[Pixels | str, str, str]:
+    """What stands for a round, its title, and the words below: its picture and caption, or the caption alone where no more is known."""
+    title = f"round {done.round}{', inferred' if done.inferred else ''}"
     if done.picture is None:
-        return ONLY_A_CAPTION
+        return shown(done.caption) or "(no words)", title, ""
     try:
-        return run.picture(key, done.picture)
+        return run.picture(key, done.picture), title, shown(done.caption)
     except RunError:
-        return "no picture"
+        return "no picture", title, shown(done.caption)
 
 
 def _cell(sheet: Image.Image, pen: ImageDraw.ImageDraw, content: Pixels | str, title: str, caption: str, column: int, top: int) -> None:

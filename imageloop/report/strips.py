@@ -10,7 +10,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from imageloop.records import ChainKey, Pick, Round, StoredPicture
-from imageloop.report.flags import flags_of
+from imageloop.report.flags import INFERRED, flags_of
 from imageloop.report.panels import pair_label, spread
 from imageloop.report.words import short, shown
 
@@ -114,7 +114,7 @@ def _frame(done: Round, folder: str, keep: str, similar: Mapping[int, float]) ->
         done.round,
         short(done.caption) or "(no words)",
         shots[done.picture_pick.chosen] if shots else Shot(None, ONLY_A_CAPTION, True),
-        tuple(flags_of(done)),
+        (*flags_of(done), *([INFERRED] if done.inferred else [])),
         sayings,
         shots,
         tuple(

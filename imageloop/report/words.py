@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from imageloop.measures import PairSummary
-from imageloop.report.chart import said
+from imageloop.report.chart import said, two
 from imageloop.report.panels import pair_label
 
 LONG = 180
@@ -37,11 +37,12 @@ def headline(summaries: Sequence[PairSummary], rounds: int, lost: str | None = N
     if rounds == 0:
         return "Nothing has been drawn yet."
     if not measured:
-        return f"{rounds} {plural(rounds, 'round')}, not measured yet."
+        return f"{rounds} {plural(rounds, 'round')}, {'and no picture that could be measured' if summaries else 'not measured yet'}."
     if len(measured) == 1:
         return f"{after} {lost}." if lost else _sentence(measured[0].verdict)
     kept = sum(one.verdict.startswith("kept") for one in measured)
-    return f"{after}, {kept or 'no'} {f'of {len(measured)} pairs' if kept else 'pair'} kept the original."
+    noun = "pair" if len({one.pair for one in measured}) > 1 else "arm"
+    return f"{after}, {kept or 'no'} {f'of {len(measured)} {noun}s' if kept else noun} kept the original."
 
 
 def leads(summaries: Sequence[PairSummary], lost: str | None = None) -> list[str]:
@@ -77,7 +78,7 @@ def _of_one(one: PairSummary) -> str:
 def _against(one: PairSummary) -> str:
     from_picture = one.measure == "clip_image_similarity"
     best = "1 would be the original itself" if from_picture else "The cosine of a picture and a text, far below 1 at best"
-    return f"({best}; {one.chance.mean:.2f} is what pictures of other chains would get by chance.)" if one.chance else f"({best}.)"
+    return f"({best}; {two(one.chance.mean)} is what pictures of other chains would get by chance.)" if one.chance else f"({best}.)"
 
 
 def _hop(one: PairSummary) -> list[str]:
@@ -102,10 +103,9 @@ def _apart(low: PairSummary, high: PairSummary) -> list[str]:
 def _number(one: PairSummary) -> str:
     if one.similarity is None:
         return "–"
-    interval = " (95 % interval over originals {:.2f}–{:.2f})"
     if one.similarity.low is None or one.similarity.high is None:
-        return f"{one.similarity.mean:.2f}"
-    return f"{one.similarity.mean:.2f}" + interval.format(one.similarity.low, one.similarity.high)
+        return two(one.similarity.mean)
+    return f"{two(one.similarity.mean)} (95 % interval over originals {two(one.similarity.low)}–{two(one.similarity.high)})"
 
 
 def _sentence(text: str) -> str:

@@ -7,7 +7,7 @@ function openCandidates(chain, t) {
   find("#candidates-chain").textContent = chain.name;
   const body = find("#candidates-body");
   body.replaceChildren();
-  for (const flag of row.flags ?? []) body.append(make("p", "flag", flag));
+  body.append(...signs(chain, t, row));
   for (const rule of row.rules ?? []) body.append(make("p", "rule", rule));
   body.append(pictures(chain, t, row), captions(row));
   if (row.prompt) body.append(make("h3", "", "What the generator was given"), quote(row.prompt));

@@ -9,9 +9,21 @@ function overlay(drawing) {
   cursor.style.top = `${(scale.top / scale.height) * 100}%`;
   cursor.style.bottom = `${(1 - scale.bottom / scale.height) * 100}%`;
   drawing.after(cursor);
+  const marks = make("div", "plot-marks");
+  marks.style.left = `${(scale.left / scale.width) * 100}%`;
+  marks.style.right = `${(1 - scale.right / scale.width) * 100}%`;
+  marks.style.bottom = cursor.style.bottom;
+  drawing.after(marks);
+  putMarks(marks, t => (t <= scale.last ? (scale.x(t) - scale.left) / (scale.right - scale.left) : -1));
   views.push(() => {
     const x = scale.x(Math.min(Math.max(page.t, scale.first), scale.last));
     cursor.style.transform = `translateX(${(x / scale.width) * 100}%)`;
+  });
+  let open = "";
+  views.push(() => {
+    if (open === openChain().pair) return;
+    open = openChain().pair;
+    for (const series of drawing.querySelectorAll(".series")) series.classList.toggle("open-pair", series.dataset.label === open);
   });
   const at = event => {
     const box = drawing.getBoundingClientRect();
@@ -33,7 +45,7 @@ function readScale(drawing) {
   const share = log ? t => Math.log(1 + t - first) / Math.log(1 + last - first) : t => (t - first) / Math.max(1, last - first);
   const back = log ? s => first - 1 + Math.exp(s * Math.log(1 + last - first)) : s => first + s * Math.max(1, last - first);
   return {
-    first, last, top, bottom, width, height,
+    first, last, left, right, top, bottom, width, height,
     x: t => left + share(t) * (right - left),
     round: x => Math.min(last, Math.max(first, Math.round(back((x - left) / (right - left))))),
   };
@@ -77,7 +89,8 @@ const peek = {
     this.shot.show(chain, t);
     const value = valueOf(chain, t);
     const name = `round ${t}${value === undefined ? "" : `: ${value.toFixed(2)}`}`;
-    this.name.replaceChildren(make("b", "", name), make("span", "", chainLabel(chain)));
+    const seen = alarmsAt(chain, t).map(alarm => make("span", "flag alarm", alarm.words));
+    this.name.replaceChildren(make("b", "", name), make("span", "", chainLabel(chain)), ...seen);
   },
   hide() {
     this.wanted = null;

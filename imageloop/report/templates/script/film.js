@@ -70,6 +70,8 @@ function film() {
     if (frame.told === `${chain.data}/${round}` || (round > 0 && (!row || earliest === undefined || (round > 1 && previous === undefined)))) return;
     frame.told = `${chain.data}/${round}`;
     frame.element.classList.remove("waits");
+    frame.element.classList.toggle("inferred", Boolean(row?.inferred));
+    frame.element.classList.toggle("words-only", Boolean(chain.words && round));
     frame.text.replaceChildren(...(row ? saying(chain, round, row, previous, earliest) : []));
     row?.file ? frame.link.setAttribute("href", chain.folder + row.file) : linkOriginal(frame.link, chain, round);
   }
@@ -87,6 +89,7 @@ function frameWidth(strip) {
 function about(chain) {
   const parts = [plural(chain.rounds, "round")];
   if (chain.flagged) parts.push(`${chain.flagged} flagged`);
+  if (chain.inferred) parts.push(`${chain.inferred} inferred, not generated`);
   if (chain.looked) parts.push(`${chain.looked} in which something looked at the original`);
   if (chain.control) parts.push("a control, not the loop");
   return chain.rounds ? `${parts.join(", ")}.` : "No round is finished yet.";
@@ -114,9 +117,9 @@ function saying(chain, round, row, previous, earliest) {
   words.append(row.caption ? marked(row.caption, previous, earliest) : "(no words)");
   caption.append(words);
   const lost = lostLine("lost", previous, row.caption);
-  const flags = (row.flags ?? []).map(flag => make("p", "flag", flag));
+  const facts = row.facts || rowOf(chain, round - 1)?.facts ? moved(row.facts, rowOf(chain, round - 1)?.facts) : null;
   const count = (row.captions?.length ?? 1) * (row.pictures?.length ?? 1);
   const open = make("button", "open", count > 1 ? "all candidates" : "details", { type: "button" });
   open.addEventListener("click", () => { change({ t: round }); openCandidates(chain, round); });
-  return [caption, ...(lost ? [lost] : []), ...flags, open];
+  return [caption, ...[lost, facts].filter(Boolean), ...signs(chain, round, row), open];
 }

@@ -4,6 +4,7 @@ const FIELDS = ["captioner", "generator", "original", "arm"];
 function filter() {
   const words = find("#filter-words");
   const flagged = find("#filter-flagged");
+  const alarmed = find("#filter-alarms");
   const controls = find("#filter-controls");
   const selects = FIELDS.map(field => {
     const select = find(`#filter-${field}`);
@@ -16,8 +17,10 @@ function filter() {
   });
   words.addEventListener("input", apply);
   flagged.addEventListener("change", apply);
+  alarmed.addEventListener("change", apply);
   controls.addEventListener("change", apply);
   flagged.closest("label").hidden = !page.run.chains.some(chain => chain.flagged);
+  alarmed.closest("label").hidden = !page.run.chains.some(chain => chain.alarmed);
   controls.closest("label").hidden = !page.run.chains.some(chain => chain.control);
   find("#filters").hidden = page.run.chains.length < 6;
   for (const link of document.querySelectorAll("[data-captioner]")) link.addEventListener("click", () => {
@@ -32,7 +35,7 @@ function filter() {
     const lets = chain => {
       const name = `${chain.name} ${page.run.originals[chain.original].name} seed ${chain.seed}`.toLowerCase();
       return selects.every(({ field, select }) => !select.value || chain[field] === select.value)
-        && parts.every(part => name.includes(part)) && (!flagged.checked || chain.flagged) && (!chain.control || controls.checked);
+        && parts.every(part => name.includes(part)) && (!flagged.checked || chain.flagged) && (!alarmed.checked || chain.alarmed) && (!chain.control || controls.checked);
     };
     const shown = page.run.chains.map((chain, i) => (lets(chain) ? i : -1)).filter(i => i >= 0);
     const all = page.run.chains.filter(chain => !chain.control || controls.checked).length;

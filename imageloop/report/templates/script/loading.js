@@ -1,6 +1,6 @@
 // Data and thumbnails, loaded when a view asks for them and kept on shelves of bounded size.
 const AT_ONCE = 6;
-const PATIENCE = 3; // frames in a row that something must be asked for before it is loaded, while the slider moves: what flies by is not
+const PATIENCE = 3; // frames in a row that must ask for it before it is loaded, while the slider moves: what flies by is left out
 const arrived = new Map();
 const shelves = [];
 
@@ -9,7 +9,7 @@ window.imageloop = { receive: (name, value) => arrived.set(name, value) };
 class Shelf {
   // load: name → promise of a value; most: the weight that is kept beyond what is in view; weigh: value → its weight.
   constructor(load, most, weigh = () => 1) {
-    Object.assign(this, { load, most, weigh, held: new Map(), queue: [], flying: new Set(), asked: new Map(), total: 0 });
+    Object.assign(this, { load, most, weigh, held: new Map(), queue: [], flying: new Set(), total: 0, frame: 0, now: new Map() });
     shelves.push(this);
   }
 
@@ -26,14 +26,16 @@ class Shelf {
     return entry.value;
   }
 
-  // Whether it has been asked for in as many frames in a row as it takes.
+  // Whether this many frames in a row have asked for it. Names of the frame before are all that is remembered.
   lasts(name) {
-    const before = this.asked.get(name);
-    const asked = before?.frame >= page.frame - 1 ? before : { since: page.frame };
-    asked.frame = page.frame;
-    this.asked.set(name, asked);
+    if (this.frame !== page.frame) {
+      this.before = this.frame === page.frame - 1 ? this.now : new Map();
+      [this.now, this.frame] = [new Map(), page.frame];
+    }
+    if (!this.now.has(name)) this.now.set(name, (this.before.get(name) ?? 0) + 1);
+    if (this.now.get(name) >= PATIENCE) return true;
     redraw();
-    return page.frame - asked.since >= PATIENCE - 1;
+    return false;
   }
 
   ask(name) {
@@ -72,10 +74,9 @@ class Shelf {
   }
 }
 
-// fresh: past what the browser may have kept of the file.
 function loadData(name, fresh = false) {
   return new Promise((resolve, reject) => {
-    const script = make("script", "", "", { src: `data/${name}.js${fresh ? `?${Date.now()}` : ""}` });
+    const script = make("script", "", "", { src: address(`${name}.js`, fresh) });
     script.onload = () => {
       script.remove();
       const value = arrived.get(name);
@@ -87,11 +88,19 @@ function loadData(name, fresh = false) {
   });
 }
 
-async function loadSheet(name) {
-  const image = new Image();
-  image.src = `data/${name}.webp`;
-  await image.decode(); // off the main thread; createImageBitmap would decode it there once more, 3 ms a sheet
-  return image;
+// Not by image.decode(): a canvas does not use what that decodes, and would decode it once more.
+function loadSheet(name) {
+  return new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve(image);
+    image.onerror = () => reject(new Error(`${name} cannot be read`));
+    image.src = address(`${name}.webp`);
+  });
+}
+
+// Of a file in the data; past what the browser may have kept of it where it grows.
+function address(file, fresh = false) {
+  return `data/${file}${fresh || page.run?.running ? `?${Date.now()}` : ""}`;
 }
 
 const rows = new Shelf(loadData, 160);

@@ -1,11 +1,16 @@
 // The map of ends: a dot shows its last picture, and opens its chain.
 function map() {
   const dots = [...document.querySelectorAll("#map [data-chain]")];
+  const ways = document.querySelectorAll("#map .way");
   let open = -1;
   views.push(() => {
     if (open === page.chain) return;
     open = page.chain;
-    for (const dot of dots) dot.classList.toggle("open-chain", Number(dot.dataset.chain) === open);
+    dots.forEach((dot, i) => {
+      const chain = page.run.chains[Number(dot.dataset.chain)];
+      dot.classList.toggle("open-chain", Number(dot.dataset.chain) === open);
+      for (const part of [dot, ways[i]]) part.classList.toggle("open-pair", chain.pair === openChain().pair);
+    });
   });
   for (const dot of dots) {
     const index = Number(dot.dataset.chain);

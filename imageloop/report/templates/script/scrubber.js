@@ -31,11 +31,17 @@ function scrubber() {
   }
 
   function start() {
-    const rate = Math.min(Math.max(page.last / PLAY_SECONDS, SLOWEST), FASTEST);
-    const step = Math.max(1, Math.round(page.last / (PLAY_SECONDS * rate)));
+    const step = stride(page.last / (PLAY_SECONDS * FASTEST));
+    const rate = Math.min(Math.max(page.last / step / PLAY_SECONDS, SLOWEST), FASTEST);
     if (page.t >= page.last) change({ t: 0 });
-    playing = setInterval(() => (page.t >= page.last ? stop() : change({ t: page.t + step })), 1000 / rate);
+    playing = setInterval(() => (page.t >= page.last ? stop() : change({ t: (Math.floor(page.t / step) + 1) * step })), 1000 / rate);
     label();
+  }
+
+  // Rounds a step. A long one goes by whole blocks: their last rounds are on one sheet, so that every picture is the exact one.
+  function stride(rounds) {
+    const block = page.run.block;
+    return rounds > block / 4 ? Math.ceil(rounds / block) * block : Math.max(1, Math.round(rounds));
   }
 
   function stop() {

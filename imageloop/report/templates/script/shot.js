@@ -27,7 +27,7 @@ class Shot {
     this.element.classList.toggle("small", chain.small);
     this.element.setAttribute("aria-label", this.label(chain, t, row));
     if (t === 0) this.showOriginal(page.run.originals[chain.original]);
-    else if (row && !row.file) this.say(row.absent);
+    else if (row && !row.file) row.pixels ? this.say(row.absent) : this.say(row.caption || "(no words)", true); // without pixels only the words are known
     else this.showRound(chain, t, row);
     return this.done;
   }
@@ -74,25 +74,44 @@ class Shot {
   }
 }
 
+const FRESH = 2; // sheets a frame that are drawn from for the first time while the slider moves: that decodes them, 3 ms each
+const opened = { frame: 0, count: 0 };
+
 // Copies a thumbnail onto a canvas: the exact one, else the nearest that is there. Gives whether it was the exact one.
 function paint(canvas, chain, t) {
-  const { block, columns } = page.run;
-  const exact = sheets.get(`${chain.data}/${digits(Math.floor((t - 1) / block), 5)}`, true);
-  if (exact !== undefined) {
-    copy(canvas, chain, exact, (t - 1) % block, columns);
-    return true;
-  }
-  if (t < block) return false;
+  const { block } = page.run;
   const place = Math.floor(t / block) - 1;
-  const far = sheets.get(`${chain.data}/far-${digits(Math.floor(place / block), 5)}`);
-  if (far) copy(canvas, chain, far, place % block, columns);
+  const far = () => place >= 0 && sheets.get(`${chain.data}/far-${digits(Math.floor(place / block), 5)}`);
+  if (t % block === 0 && copy(canvas, chain, far(), place % block)) return true; // every 50th round is in the sheet seen from afar
+  const exact = sheets.get(`${chain.data}/${digits(Math.floor((t - 1) / block), 5)}`, true);
+  if (exact === null) clear(canvas);
+  if (exact === null || copy(canvas, chain, exact, (t - 1) % block)) return true;
+  copy(canvas, chain, far(), place % block);
   return false;
 }
 
-function copy(canvas, chain, sheet, place, columns) {
+// Gives whether it was copied.
+function copy(canvas, chain, sheet, place) {
+  if (!sheet || !opens(sheet)) return false;
   const side = chain.cell;
+  const columns = page.run.columns;
   if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, side, side);
-  if (sheet) pen.drawImage(sheet, (place % columns) * side, Math.floor(place / columns) * side, side, side, 0, 0, side, side);
+  clear(canvas);
+  canvas.getContext("2d").drawImage(sheet, (place % columns) * side, Math.floor(place / columns) * side, side, side, 0, 0, side, side);
+  return true;
+}
+
+function clear(canvas) {
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
+function opens(sheet) {
+  if (opened.frame !== page.frame) Object.assign(opened, { frame: page.frame, count: 0 });
+  if (!sheet.opened && !page.settled && opened.count === FRESH) {
+    redraw();
+    return false;
+  }
+  if (!sheet.opened) opened.count += 1;
+  sheet.opened = true;
+  return true;
 }

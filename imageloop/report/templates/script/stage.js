@@ -1,6 +1,7 @@
 // The first screen: the original, the open chain at round t beside it, and what its caption says.
 function stage() {
   const origin = new Shot(true);
+  origin.text.tabIndex = 0; // a long text is scrolled by keys too
   const now = new Shot(true);
   find("#stage-original").append(origin.element);
   const flip = find("#stage-now");
@@ -35,9 +36,9 @@ function stage() {
 }
 
 function chainLabel(chain) {
-  const pairs = new Set(page.run.chains.map(other => other.pair)).size;
+  const pairs = new Set(page.run.chains.filter(other => !other.control).map(other => other.pair)).size;
   const originals = new Set(page.run.chains.map(other => other.original)).size;
-  const parts = [pairs > 1 ? chain.pair : "", originals > 1 ? page.run.originals[chain.original].name : "", `seed ${chain.seed}`];
+  const parts = [pairs > 1 || chain.control ? chain.pair : "", originals > 1 ? page.run.originals[chain.original].name : "", `seed ${chain.seed}`];
   return parts.filter(Boolean).join(", ");
 }
 
@@ -62,7 +63,7 @@ function tell(chain, t, told) {
   const lines = [lostLine("lost in this round", previous, row.caption), lostLine("lost since the first caption", earliest, row.caption)];
   box.append(...lines.filter((line, i) => line && !(i === 0 && t === 2)));
   if (row.facts || rowOf(chain, 1)?.facts) box.append(chips(row.facts, rowOf(chain, 1)?.facts, rowOf(chain, t - 1)?.facts));
-  for (const flag of row.flags ?? []) box.append(make("p", "flag", flag));
+  box.append(...signs(chain, t, row));
   if (row.looked) box.append(make("p", "flag looked", "something looked at the original in this round"));
   return key;
 }

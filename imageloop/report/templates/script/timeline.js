@@ -6,13 +6,15 @@ function timeline() {
   if (!place) return;
   let shown = "";
   const cursor = make("div", "at");
+  const marks = make("div", "timeline-marks");
+  putMarks(marks, (t, chain) => (t - 0.5) / chain.rounds);
   views.push(() => {
     const chain = openChain();
     const rows = concepts.get(chain.data);
     if (rows !== undefined && shown !== chain.data) {
       shown = chain.data;
       find("#timeline-name").textContent = chainLabel(chain);
-      place.replaceChildren(...(rows?.length ? rows.map(row => lifetime(row, chain.rounds)) : [make("p", "fine", "The first caption names no concept.")]), cursor);
+      place.replaceChildren(...(rows?.length ? rows.map(row => lifetime(row, chain.rounds)) : [make("p", "fine", "The first caption names no concept.")]), marks, cursor);
     }
     cursor.style.setProperty("--at", chain.rounds > 1 ? (Math.max(1, roundOf(chain, page.t)) - 0.5) / chain.rounds : 0.5);
   });

@@ -59,7 +59,7 @@ function makeTile(chain, index) {
   const shot = new Shot();
   const name = make("span", "name", tileName(chain));
   const score = make("span", "score");
-  const mark = make("span", "mark", chain.control ? "control" : chain.looked ? "looks back" : "");
+  const mark = make("span", "mark", markOf(chain));
   element.append(shot.element, name, score, mark);
   element.tile = { element, shot, score, chain, index };
   element.addEventListener("click", () => {
@@ -70,7 +70,7 @@ function makeTile(chain, index) {
 }
 
 function tileName(chain) {
-  const pairs = new Set(page.run.chains.map(other => other.pair)).size;
+  const pairs = new Set(page.run.chains.filter(other => !other.control).map(other => other.pair)).size;
   return pairs > 1 ? `${chain.pair}, seed ${chain.seed}` : `seed ${chain.seed}`;
 }
 
@@ -78,7 +78,8 @@ function drawTile({ element, shot, score, chain }) {
   const t = roundOf(chain, page.t);
   element.classList.toggle("blank", !shot.show(chain, t) && !shot.element.classList.contains("near"));
   const value = page.settled ? valueOf(chain, t) : undefined;
-  const ended = chain.rounds < page.t ? `ends at ${chain.rounds}` : "";
+  const last = page.run.running ? `${chain.rounds} so far` : `ends at ${chain.rounds}`;
+  const ended = chain.rounds < page.t ? last : "";
   const text = ended || (value === undefined ? "" : value.toFixed(2));
   if (page.settled && score.textContent !== text) score.textContent = text;
   score.classList.toggle("stale", !page.settled);

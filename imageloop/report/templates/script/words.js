@@ -46,6 +46,20 @@ function lostLine(title, from, caption) {
   return line;
 }
 
+// Facts that came or went in this very round; null where none did.
+function moved(now = [], previous = undefined) {
+  const came = previous ? now.filter(fact => !previous.includes(fact)) : [];
+  const gone = previous ? previous.filter(fact => !now.includes(fact)) : [];
+  if (!came.length && !gone.length) return null;
+  const list = make("ul", "chips", "", { "aria-label": "Facts that changed" });
+  for (const [fact, kind, tag, said] of [...gone.map(fact => [fact, "gone", "del", "lost"]), ...came.map(fact => [fact, "came", "span", "new"])]) {
+    const item = make("li", kind);
+    item.append(make(tag, "", fact), make("span", "unseen", ` ${said}`));
+    list.append(item);
+  }
+  return list;
+}
+
 // Facts of the first caption kept or lost, and those that came in; what changed in this very round stands out.
 function chips(now = [], earliest = [], previous = undefined) {
   const list = make("ul", "chips", "", { "aria-label": "Facts" });

@@ -1,0 +1,67 @@
+"""What the page of a run says while the run goes on: how far it is, and what can be said before anything is measured."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from imageloop.report.following import Followed
+from imageloop.report.losses import losses
+from imageloop.report.panels import is_control
+from imageloop.report.words import plural
+
+if TYPE_CHECKING:
+    from imageloop.store import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A run that goes on. Controls are not counted."""
+
+    at: int
+    """When this was written, in seconds since 1970."""
+    drawn: int
+    """Rounds of all chains."""
+    planned: int
+    """Rounds of all chains, when all are at the plan's last one."""
+    furthest: int
+    """The last round of the chain that is ahead."""
+    last: int
+    """The last round of the plan."""
+    headline: str
+    command: str
+    """What makes the numbers of the rounds so far."""
+
+    @property
+    def clock(self) -> str:
+        """When this was written, for a page without script."""
+        return f"{datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def going_on(run: RunFolder, chains: Sequence[Followed], now: float) -> Going:
+    """How far a run is that is being carried out, so that its plan is one of this version."""
+    own = [chain for chain in chains if not is_control(chain.key.arm)]
+    plan = run.info.plan
+    last, furthest = int(plan["rounds"]), max((chain.rounds for chain in own), default=0)
+    originals = sum(1 for _ in run.path.glob("originals/*.*"))
+    wanted = originals * int(plan["seeds"]) * len(plan["captioners"]) * len(plan["generators"]) * len(plan.get("arms", ("plain",)))
+    path = shlex.quote(str(run.path))
+    command = f"imageloop measure {path} && imageloop report {path}"
+    drawn = sum(min(chain.rounds, last) for chain in own)
+    return Going(round(now), drawn, max(wanted, len(own)) * last, furthest, last, _headline(furthest, losses(own)), command)
+
+
+def is_short(run: RunFolder, chains: Sequence[Followed]) -> bool:
+    """Whether a chain is short of the plan's last round, so that the run may go on."""
+    last = run.info.plan.get("rounds")
+    return isinstance(last, int) and any(chain.rounds < last for chain in chains if not is_control(chain.key.arm))
+
+
+def _headline(furthest: int, lost: str | None) -> str:
+    if not furthest:
+        return "The first round is being drawn."
+    after = f"After {furthest} {plural(furthest, 'round')}"
+    return f"{after} {lost}." if lost and furthest > 1 else f"{after} the run goes on."

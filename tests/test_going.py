@@ -12,6 +12,7 @@ from imageloop.cli.results import up_to_date_page
 from imageloop.measures import measure_run
 from imageloop.report import Gallery, following, thumbnails, write_report
 from imageloop.report.going import going_on
+from imageloop.report.page import write_gallery
 from imageloop.store import RunFolder
 from tests.page_data import assert_page_is_whole, page_of, rows_of, told_going
 from tests.paper_run import PaperEmbedder, keep_rounds, paper_run
@@ -20,7 +21,7 @@ from tests.paper_run import PaperEmbedder, keep_rounds, paper_run
 def test_a_page_killed_at_any_write_is_whole_and_the_next_one_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "BLOCK", 3)
     run = paper_run(tmp_path / "run", seeds=1, rounds=7)
-    write_report(run)
+    write_gallery(run, None, [])
     whole = page_of(run.path)
     shutil.rmtree(run.path / "report")
     with killed_at(10**6, monkeypatch) as calls:
@@ -33,7 +34,7 @@ def test_a_page_killed_at_any_write_is_whole_and_the_next_one_the_same(tmp_path:
         assert_page_is_whole(run.path)
         Gallery(run.path).refresh()
         assert told_going(run.path)["drawn"] == 7
-        write_report(run)
+        write_gallery(run, None, [])
         assert page_of(run.path) == whole, f"killed at call {call}, {calls[call]}"
 
 

@@ -26,9 +26,10 @@ PAIRS = tuple((captioner, generator) for captioner in ("sticker-blip", "sticker-
 def test_the_map_has_a_way_for_every_chain_from_its_original_to_its_end(tmp_path: Path) -> None:
     run = paper_run(tmp_path, scenes=(SURFER, PENGUIN), pairs=PAIRS[:2], rounds=8)
     table = measure_run(run, PaperEmbedder())
-    ends = ends_of(run, table, Gallery(tmp_path).write(run))
+    chains = Gallery(tmp_path).write(run)
+    ends = ends_of(run, table, chains)
     assert ends is not None
-    assert [way.chain for way in ends.ways] == list(range(8))
+    assert [way.chain for way in ends.ways] == [chain.into.name for chain in chains]
     assert len({way.start for way in ends.ways}) == 2  # two originals
     for way in ends.ways:
         assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in (way.start, way.end))

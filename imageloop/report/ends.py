@@ -37,8 +37,8 @@ WIDTH, HEIGHT, EDGE = 720, 460, 18
 class Way:
     """One chain on the map, in the units of its view box."""
 
-    chain: int
-    """Its place among all chains, in the order of their keys."""
+    chain: str
+    """The name of the folder of its data."""
     label: str
     colour: int
     path: str
@@ -50,7 +50,6 @@ class Way:
 class Found:
     """A motif: chains whose last pictures are alike, by the most typical of them."""
 
-    chain: int
     address: str
     """Where the page shows the most typical of its chains at its end."""
     picture: str | None
@@ -85,7 +84,6 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class _Trip:
-    place: int
     chain: Followed
     rounds: tuple[Round, ...]
     vectors: Float[np.ndarray, "n d"]
@@ -139,11 +137,11 @@ def _cache(run: RunFolder, table: pa.Table) -> Cache | None:
 
 
 def _trips(run: RunFolder, chains: Sequence[Followed], cache: Cache) -> list[_Trip]:
-    own = [(place, chain) for place, chain in enumerate(chains) if not is_control(chain.key.arm) and chain.rounds]
-    own = sorted(own, key=lambda item: (item[1].key.seed, item[1].key.original, item[1].key))[:MOST_WAYS]
-    starts = _starts(run, {chain.key.original for _, chain in own}, cache)
+    own = [chain for chain in chains if not is_control(chain.key.arm) and chain.rounds]
+    own = sorted(own, key=lambda chain: (chain.key.seed, chain.key.original, chain.key))[:MOST_WAYS]
+    starts = _starts(run, {chain.key.original for chain in own}, cache)
     trips = []
-    for place, chain in sorted(own, key=lambda item: item[0]):
+    for chain in sorted(own, key=lambda chain: chain.key):
         rounds = run.rounds(chain.key)
         stops = [rounds[number - 1] for number in spread(len(rounds), STOPS)]
         seen = [(done, cache.vectors.get(done.picture.pixels)) for done in stops if done.picture]
@@ -152,7 +150,7 @@ def _trips(run: RunFolder, chains: Sequence[Followed], cache: Cache) -> list[_Tr
             continue
         first = starts.get(chain.key.original)
         vectors = [vector for _, vector in known] if first is None else [first, *(vector for _, vector in known)]
-        trips.append(_Trip(place, chain, tuple(done for done, _ in known), np.stack(vectors)))
+        trips.append(_Trip(chain, tuple(done for done, _ in known), np.stack(vectors)))
     return trips
 
 
@@ -182,7 +180,7 @@ def _way(trip: _Trip, points: Float[np.ndarray, "n 2"], pairs: Sequence[str]) ->
     rounded = [(round(float(x), 1), round(float(y), 1)) for x, y in points]
     label = pair_label(trip.chain.key.pair, trip.chain.key.arm)
     path = "M" + "L".join(f"{x:g} {y:g}" for x, y in rounded)
-    return Way(trip.place, label, pairs.index(label) % 8, path, rounded[0], rounded[-1])
+    return Way(trip.chain.into.name, label, pairs.index(label) % 8, path, rounded[0], rounded[-1])
 
 
 def _found(trips: Sequence[_Trip], motif: Motif) -> Found:
@@ -196,4 +194,4 @@ def _found(trips: Sequence[_Trip], motif: Motif) -> Found:
     words = tuple(word for word, _ in motif.words)
     name = shown(f"{trip.chain.folder.parent.name}/{trip.chain.folder.name}")
     address = "#" + urlencode({"chain": name, "t": trip.chain.rounds})
-    return Found(trip.place, address, file, caption, len(motif.members), motif.share, originals, words, bool(cell and cell.small))
+    return Found(address, file, caption, len(motif.members), motif.share, originals, words, bool(cell and cell.small))

@@ -256,3 +256,23 @@ def test_a_page_that_is_open_during_a_run_grows_and_keeps_the_readers_place(brow
     seen.stands(3)
     assert seen.page.locator("#finished").is_visible()
     seen.leave()
+
+
+def test_a_dot_of_the_map_opens_its_chain_also_where_chains_came_before_it(browser: Browser, tmp_path: Path) -> None:
+    run = paper_run(tmp_path, pairs=(("sticker-git", "sticker-sana"),), seeds=3)
+    measure_run(run, PaperEmbedder())
+    page = write_report(run)
+    as_it_was = page.read_bytes()
+    more = paper_run(tmp_path, seeds=1)  # of sticker-blip, so before the others
+    measure_run(more, PaperEmbedder())
+    write_report(more)
+    page.write_bytes(as_it_was)
+    seen = visit(browser, page)
+    seen.rests()
+    for place in (2, 0):
+        dot = seen.page.locator("#map .end").nth(place)
+        dot.dispatch_event("click")
+        assert f"seed {place}" in seen.page.locator("#chain option:checked").inner_text()
+        assert "sticker-git" in seen.page.locator("#chain option:checked").inner_text()
+        assert "open-chain" in str(dot.get_attribute("class"))
+    seen.leave()

@@ -2,21 +2,24 @@
 function map() {
   const dots = [...document.querySelectorAll("#map [data-chain]")];
   const ways = document.querySelectorAll("#map .way");
-  let open = -1;
+  // A run that goes on may have put chains before these, so a dot knows its chain by name. The map may know one that is no longer there.
+  const placeOf = dot => page.run.chains.findIndex(chain => chain.data === dot.dataset.chain);
+  let open = null;
   views.push(() => {
-    if (open === page.chain) return;
-    open = page.chain;
+    if (open === openChain().data) return;
+    open = openChain().data;
     dots.forEach((dot, i) => {
-      const chain = page.run.chains[Number(dot.dataset.chain)];
-      dot.classList.toggle("open-chain", Number(dot.dataset.chain) === open);
-      for (const part of [dot, ways[i]]) part.classList.toggle("open-pair", chain.pair === openChain().pair);
+      const chain = page.run.chains[placeOf(dot)];
+      dot.classList.toggle("open-chain", dot.dataset.chain === open);
+      for (const part of [dot, ways[i]]) part.classList.toggle("open-pair", chain?.pair === openChain().pair);
     });
   });
   for (const dot of dots) {
-    const index = Number(dot.dataset.chain);
-    const chain = page.run.chains[index];
-    dot.addEventListener("pointerenter", event => peek.put(event, chain, chain.rounds));
+    dot.addEventListener("pointerenter", event => {
+      const chain = page.run.chains[placeOf(dot)];
+      if (chain) peek.put(event, chain, chain.rounds);
+    });
     dot.addEventListener("pointerleave", () => peek.hide());
-    dot.addEventListener("click", () => change({ chain: index, t: page.last }));
+    dot.addEventListener("click", () => { if (placeOf(dot) >= 0) change({ chain: placeOf(dot), t: page.last }); });
   }
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from compared_runs import compared
+from compared_runs import by_pair, compared, made_up
 from paper_run import PaperEmbedder, keep_rounds, paper_run
 from scipy.stats import t
 from tiny_runs import model, plan_of, save
@@ -178,6 +178,38 @@ def test_too_few_originals_have_no_interval_and_no_p(tmp_path: Path) -> None:
     assert bounded(found) == [False, False]
     assert [one.difference.p for one in found.differences] == [None]
     assert f"9 originals: no interval of vendi_score below {LEAST}, for it would miss too often" in found.notes
+
+
+def test_with_one_original_every_measure_of_all_chains_is_what_was_measured(tmp_path: Path) -> None:
+    run = paper_run(tmp_path / "run", scenes=SCENES[:1], seeds=2, rounds=2)
+    measured = measure_run(run, PaperEmbedder())
+    known = sorted({measure for measure in measured["measure"].to_pylist() if not MEASURES[measure].of_single_chains})
+    assert "largest_basin_share" in known
+    for measure in known:
+        found = compared((run, measured), measure=measure)
+        assert bounded(found) == [False]
+        assert "one original: no interval, no test, and nothing is said of other originals" in found.notes
+        assert not any("1 originals" in note for note in found.notes)
+
+
+def test_chains_measured_by_different_embedders_are_lines_of_their_own(paper: Path, tmp_path: Path) -> None:
+    """Their embeddings have no directions in common, and may not even be of one length."""
+    other = PaperEmbedder()
+    other.recipe = replace(other.recipe, name="other")
+    run = paper_run(tmp_path / "other", scenes=SCENES, pairs=PAIRS[:1], seeds=3, rounds=4)
+    for chain in run.path.glob("chains/*/*-s[01]"):
+        shutil.rmtree(chain)
+    measure_run(run, other)
+    found = compared(opened(paper), opened(run.path), allow_different=True)
+    assert {entry.label for entry in found.entries} == {f"{min(LABELS)} (run)", f"{min(LABELS)} (other)", max(LABELS)}
+    assert all(entry.vendi for entry in found.entries)
+
+
+def test_a_line_without_a_value_comes_last(tmp_path: Path) -> None:
+    whole = made_up(tmp_path / "a", by_pair, pairs=("eye+pen",), originals=4, vendi=-1.0)
+    more = made_up(tmp_path / "b", by_pair, pairs=("eye+brush",), originals=5, vendi=-1.0)
+    found = compared(whole, more, measure="vendi_score")
+    assert [(entry.label, entry.value is None) for entry in found.entries] == [("eye+pen", False), ("eye+brush", True)]
 
 
 def test_chains_of_different_length_are_compared_where_all_have_come(paper: Path, tmp_path: Path) -> None:

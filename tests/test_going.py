@@ -113,3 +113,21 @@ def test_a_picture_that_is_taken_away_while_it_is_read_is_not_called_damaged(tmp
     monkeypatch.setattr(thumbnails, "read_picture", gone)
     Gallery(tmp_path).write(RunFolder.open(tmp_path))
     assert [row.get("absent") for row in rows_of(run)] == [None, "not kept", None]
+
+
+def test_an_original_that_is_not_whole_yet_is_not_counted(tmp_path: Path) -> None:
+    run = paper_run(tmp_path, seeds=2, rounds=4)
+    (tmp_path / "originals" / ".other.png.part").write_bytes(b"")
+    assert going_on(run, Gallery(tmp_path).write(run), 0.0).planned == 8
+
+
+def test_a_page_without_numbers_says_that_the_run_was_stopped_though_it_was_measured_meanwhile(tmp_path: Path) -> None:
+    run = paper_run(tmp_path, seeds=2, rounds=6)
+    gallery = Gallery(tmp_path)
+    assert gallery.refresh()
+    measure_run(run, PaperEmbedder())
+    gallery.rest()
+    assert '<p id="going" class="notice" hidden>' in gallery.page.read_text()
+    page = write_report(run).read_bytes()
+    gallery.rest()
+    assert gallery.page.read_bytes() == page

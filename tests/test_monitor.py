@@ -74,7 +74,8 @@ def test_a_run_that_was_watched_to_its_end_loads_no_model(tmp_path: Path) -> Non
 def test_the_file_of_a_killed_run_is_made_again(tmp_path: Path) -> None:
     run = carry_out(watched_plan(), tmp_path / "run")
     whole = (run.path / FILE).read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:-1] + b'garbage\n{"watched": 3}', b'{"rule": "nosuch"}\n'):
+    huge = json.dumps({**json.loads(whole.splitlines()[0]), "value": 10**400}).encode() + b"\n"
+    for damaged in (whole[: len(whole) // 2], whole[:-1] + b'garbage\n{"watched": 3}', b'{"rule": "nosuch"}\n', huge, b"[" * 99999):
         (run.path / FILE).write_bytes(damaged)
         carry_out(watched_plan(), run.path)
         assert (run.path / FILE).read_bytes() == whole

@@ -23,8 +23,8 @@ from imageloop.report.sheet import seen_of
 from imageloop.report.strips import strip_of
 from imageloop.stickers.scenes import Scene
 from imageloop.store import RunFolder
-from tests.page_data import received, rows_of
-from tests.paper_run import SURFER, PaperEmbedder, paper_run
+from tests.page_data import received, rows_of, told_going
+from tests.paper_run import SURFER, PaperEmbedder, keep_rounds, paper_run
 
 PENGUIN = Scene(("penguin", "snowman"), "snow", "ink")
 PAIR = "sticker-blip+sticker-sana"
@@ -43,6 +43,24 @@ def alarm(run: RunFolder, rule: str, round: int, *, chain: int | None = 0, actio
 def raised(run: RunFolder, *alarms: Alarm) -> RunFolder:
     (run.path / "alarms.jsonl").write_text("".join(json.dumps(asdict(one)) + "\n" for one in alarms))
     return run
+
+
+def test_a_chain_that_the_monitor_stopped_is_not_unfinished(tmp_path: Path) -> None:
+    run = paper_run(tmp_path, seeds=3, rounds=6)
+    at_its_end = alarm(run, "jsd", 6, chain=2, action="stop")
+    raised(run, alarm(run, "jsd", 4, action="stop"), alarm(run, "jsd", 2, chain=1), at_its_end)
+    for key in run.keys()[:2]:
+        keep_rounds(run, key, 4)
+    page = write_report(run).read_text()
+    assert "1 of 3 chains ended early: the monitor stopped them, as the plan wants it." in page
+    assert "Unfinished: 1 of 3 chains are short of round 6, the last of them at 4." in page
+    assert '"short":true' in page
+    raised(run, alarm(run, "jsd", 4, action="stop"), alarm(run, "jsd", 4, chain=1, action="stop"))
+    page = write_report(run).read_text()
+    assert "Unfinished" not in page
+    assert '"short":false' in page
+    assert Gallery(run.path).refresh()
+    assert (told_going(run.path)["drawn"], told_going(run.path)["planned"]) == (14, 14)
 
 
 def infer(run: RunFolder, chain: int, first: int) -> None:

@@ -22,6 +22,9 @@ OF_RUNS = ("captions", "images", "pick_caption", "pick_image", "size", "embedder
 WHERE = ("device", "batch")
 """Fields of a recipe that say where the embedder of the measures worked."""
 
+MEASURED = "embedder of the measures"
+"""Stands among the models that tell runs apart."""
+
 
 def differing(runs: Sequence[RunFolder], tables: Sequence[pa.Table], names: Sequence[str], by: By) -> list[str]:
     """What differs between each run and the first beyond the thing compared, as texts; empty when they can be compared."""
@@ -33,12 +36,15 @@ def differing(runs: Sequence[RunFolder], tables: Sequence[pa.Table], names: Sequ
     return texts
 
 
-def apart(runs: Sequence[RunFolder]) -> set[str]:
-    """Models, as `role/label`, whose recipe is not the same in all the runs that use them: those runs' chains are not of one kind."""
+def apart(runs: Sequence[RunFolder], tables: Sequence[pa.Table]) -> set[str]:
+    """Models, as `role/label`, whose recipe is not the same in all the runs that use them: those runs' chains are not of one kind.
+
+    `MEASURED` is among them where not all were measured by one embedder.
+    """
     recipes: dict[str, Mapping[str, Any]] = {}
     found = set()
-    for run in runs:
-        for model, recipe in run.info.recipes.items():
+    for run, table in zip(runs, tables, strict=True):
+        for model, recipe in {**run.info.recipes, MEASURED: _embedder(table)}.items():
             if changes(recipes.setdefault(model, recipe), recipe):
                 found.add(model)
     return found
@@ -62,8 +68,12 @@ def _recipes(first: RunFolder, run: RunFolder) -> list[str]:
 
 
 def _measures(first: pa.Table, table: pa.Table) -> list[str]:
-    left, right = (long.recipes(each).get("embedder", {}) for each in (first, table))
-    own = [{key: recipe[key] for key in recipe if key not in WHERE} for recipe in (left, right)]
     before, after = long.versions(first), long.versions(table)
     versions = changes({name: before[name] for name in before if name in after}, {name: after[name] for name in after if name in before})
-    return [f"embedder of the measures: {text}" for text in changes(*own)] + [f"version of the measure {text}" for text in versions]
+    by = changes(_embedder(first), _embedder(table))
+    return [f"{MEASURED}: {text}" for text in by] + [f"version of the measure {text}" for text in versions]
+
+
+def _embedder(table: pa.Table) -> Mapping[str, Any]:
+    """What decides the numbers in the recipe of the embedder that measured a run."""
+    return {key: value for key, value in long.recipes(table).get("embedder", {}).items() if key not in WHERE}

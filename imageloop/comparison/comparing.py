@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import combinations
+from math import inf
 from typing import TYPE_CHECKING
 
 from imageloop.arms import PLAIN
@@ -60,7 +61,7 @@ def compare_runs(
     different = differing(runs, tables, names, by)
     if different and not allow_different:
         raise RunError(f"these runs differ in more than the {by} compared: {listed(different)}; if you mean it, add --allow-different")
-    groups = groups_of(runs, tables, by, apart(runs))
+    groups = groups_of(runs, tables, by, apart(runs, tables))
     name = _measure(measure, groups)
     rivals, at, last = _rivals(groups, name, by, round)
     scope = scope_of((rival.group for rival in rivals), name, at, last)
@@ -113,13 +114,16 @@ def _compared(rivals: Sequence[Rival], scope: Scope, by: By, runs: tuple[str, ..
 
 
 def _entries(rivals: Sequence[Rival], scope: Scope, together: LeftOuts) -> list[Entry]:
-    """The lines, best first in each family: only those are over the same chains, so only they are ranked among each other."""
+    """The lines, best first in each family: only those are over the same chains, so only they are ranked among each other.
+
+    One without a value is last.
+    """
     sign = 1 if MEASURES[scope.measure].higher_is_better is False else -1
     made = []
     for rival in rivals:
         value, vendi = _value(rival, scope.measure, scope.round, together), _value(rival, VENDI, scope.last, together)
         made.append((rival.family, entry_of(rival, scope, value, vendi)))
-    made.sort(key=lambda one: (one[0], sign * one[1].value.mean if one[1].value else 0.0, one[1].label))
+    made.sort(key=lambda one: (one[0], sign * one[1].value.mean if one[1].value else inf, one[1].label))
     return [entry for _, entry in made]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imageloop.arms import PLAIN
+from imageloop.comparison.alike import MEASURED
 from imageloop.comparison.found import By
 from imageloop.errors import RunError
 from imageloop.measures import MEASURES
@@ -159,7 +160,8 @@ def _keys(run: RunFolder, pair: str, arm: str) -> list[ChainKey]:
 def groups_of(runs: Sequence[RunFolder], tables: Sequence[pa.Table], by: By, apart: set[str]) -> list[Group]:
     """Every pair and arm that can be compared, sorted; controls are none. By pair: the plain loop only.
 
-    Chains of one pair and arm in several runs are one group, unless runs are what is compared, or the pair holds a model of `apart`.
+    Chains of one pair and arm in several runs are one group, unless runs are what is compared, or `apart` holds one of its models
+    or `MEASURED`.
     Raises RunError where there is nothing to compare.
     """
     parts: dict[tuple[str, str], list[Part]] = {}
@@ -174,7 +176,7 @@ def groups_of(runs: Sequence[RunFolder], tables: Sequence[pa.Table], by: By, apa
     found: list[Group] = []
     for (pair, arm), own in sorted(parts.items(), key=lambda item: (item[0][0], item[0][1] != PLAIN, item[0][1])):
         captioner, _, generator = pair.partition("+")
-        if by == "run" or (len(own) > 1 and {f"captioner/{captioner}", f"generator/{generator}"} & apart):
+        if by == "run" or (len(own) > 1 and {f"captioner/{captioner}", f"generator/{generator}", MEASURED} & apart):
             found += [Group(pair, arm, (part,), True) for part in own]
         else:
             found.append(Group(pair, arm, tuple(own), False))

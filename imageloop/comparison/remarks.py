@@ -80,7 +80,7 @@ def _together(found: Comparison) -> list[str]:
     if found.measure in JUMPS:
         notes.append(f"no interval of {found.measure}: it jumps where one original is left out, and that does not tell its spread")
     elif fewest < LEAST:
-        notes.append(f"{fewest} originals: no interval of {found.measure} below {LEAST}, for it would miss too often")
+        notes += [f"{fewest} originals: no interval of {found.measure} below {LEAST}, for it would miss too often"] if fewest > 1 else []
     elif without:
         notes.append(
             "no interval where the run's embeddings are gone (`imageloop measure` makes them again), or where leaving out any original "

@@ -8,7 +8,7 @@ what such numbers count.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, nan
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,12 +42,12 @@ class LeftOut:
 def leave_one_out(originals: Sequence[str], value: Callable[[Int[np.ndarray, " k"]], float]) -> LeftOut:
     """The number with every original left out once. `originals[i]` is that of chain i; `value` is given the places of the chains that stay.
 
-    Raises ValueError on no chains.
+    It is never asked about no chains at all: without the only original the number is undefined. Raises ValueError on no chains.
     """
     if not originals:
         raise ValueError("no chains to leave out")
     names, own = np.unique(np.array(originals), return_inverse=True)
-    without = {str(name): value(np.flatnonzero(own != number)) for number, name in enumerate(names)}
+    without = {str(name): value(np.flatnonzero(own != number)) if len(names) > 1 else nan for number, name in enumerate(names)}
     return LeftOut(value(np.arange(len(originals))), without, {str(name): int((own == number).sum()) for number, name in enumerate(names)})
 
 

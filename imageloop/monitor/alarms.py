@@ -88,7 +88,7 @@ class AlarmFile:
                     found.watched[row["watched"]] = row["rounds"]
                 else:
                     found.alarms.append(_alarm(row))
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 break
         return found
 

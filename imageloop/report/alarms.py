@@ -12,7 +12,7 @@ from imageloop.monitor.alarms import ALL_ORIGINALS
 from imageloop.records import ChainKey
 from imageloop.report.panels import pair_label
 from imageloop.report.words import plural, shown
-from imageloop.watch import KINDS
+from imageloop.watch import KINDS, STOP
 
 if TYPE_CHECKING:
     from imageloop.report.following import Followed
@@ -49,6 +49,10 @@ class Signs:
     def chains(self, pair: str, arm: str) -> int:
         """How many chains of a pair and arm have an alarm."""
         return sum((key.pair, key.arm) == (pair, arm) for key in self.of_chains)
+
+    def ended(self, chain: Followed) -> bool:
+        """Whether a rule stopped the chain where it stands."""
+        return any(alarm.action == STOP and alarm.round == chain.rounds for alarm in self.of_chains.get(chain.key, ()))
 
     def words(self, pair: str, arm: str) -> list[str]:
         """What all chains of a pair and arm did together, the first time of each rule: `the chains' pictures became alike in round 7`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from imageloop.records import Round
 from imageloop.report.words import plural, shown
 
@@ -28,8 +26,3 @@ def flags_of(done: Round, repeats: int | None = None) -> list[str]:
         period = done.round - repeats
         flags.append("fixed point: the same picture again" if period == 1 else f"cycle: the very picture of round {repeats}")
     return [*flags, *(f"intervention: {shown(str(act.get('arm', 'unnamed')))}" for act in done.acts)]
-
-
-def saw_original(rounds: Sequence[Round]) -> int:
-    """In how many rounds something looked at the original."""
-    return sum(done.saw_original for done in rounds)

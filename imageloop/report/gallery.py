@@ -54,7 +54,7 @@ class Gallery:
         """Brings all up to date and has the page say no more that the run goes on. Raises RunError where the folder cannot be written."""
         run = RunFolder.open(self.path)
         chains = self.write(run)
-        if not self._measured():
+        if not self._has_numbers():
             self._put_page(run, chains, None)
 
     def _write_page(self, run: RunFolder, chains: Sequence[Followed]) -> None:
@@ -63,7 +63,7 @@ class Gallery:
         A page with measures is left as it is, for they are worth more than the newest rounds.
         """
         going = going_on(run, chains, self._now())
-        if going.drawn and (not self.page.is_file() or (going.drawn >= 2 * self._drawn and not self._measured())):
+        if going.drawn and (not self.page.is_file() or (going.drawn >= 2 * self._drawn and not self._has_numbers())):
             self._put_page(run, chains, going)
             self._drawn = going.drawn
 
@@ -72,8 +72,9 @@ class Gallery:
 
         write_page(run, None, [], chains, going)
 
-    def _measured(self) -> bool:
-        return (self.path / table.PARQUET).is_file()
+    def _has_numbers(self) -> bool:
+        """Whether there are measures, and the page was not made before them while the run went on."""
+        return (self.path / table.PARQUET).is_file() and self.page.is_file() and b'"going":true' not in self.page.read_bytes()
 
     def write(self, run: RunFolder, *, running: bool = False) -> list[Followed]:
         """Brings the data up to date; gives what there is of each chain. Raises RunError where the folder cannot be written."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from imageloop.report.alarms import Signs, signs_of
 from imageloop.report.following import Followed
 from imageloop.report.losses import losses
 from imageloop.report.panels import is_control
@@ -26,7 +27,7 @@ class Going:
     drawn: int
     """Rounds of all chains."""
     planned: int
-    """Rounds of all chains, when all are at the plan's last one."""
+    """Rounds of all chains, when all are at the plan's last one, or where the monitor stopped them."""
     furthest: int
     """The last round of the chain that is ahead."""
     last: int
@@ -46,18 +47,22 @@ def going_on(run: RunFolder, chains: Sequence[Followed], now: float) -> Going:
     own = [chain for chain in chains if not is_control(chain.key.arm)]
     plan = run.info.plan
     last, furthest = int(plan["rounds"]), max((chain.rounds for chain in own), default=0)
-    originals = sum(1 for _ in run.path.glob("originals/*.*"))
+    originals = sum(file.suffix in (".png", ".txt") for file in run.path.glob("originals/*"))
     wanted = originals * int(plan["seeds"]) * len(plan["captioners"]) * len(plan["generators"]) * len(plan.get("arms", ("plain",)))
     path = shlex.quote(str(run.path))
     command = f"imageloop measure {path} && imageloop report {path}"
     drawn = sum(min(chain.rounds, last) for chain in own)
-    return Going(round(now), drawn, max(wanted, len(own)) * last, furthest, last, _headline(furthest, losses(own)), command)
+    signs = signs_of(run)
+    dropped = sum(last - chain.rounds for chain in own if chain.rounds < last and signs.ended(chain))
+    planned = max(wanted, len(own)) * last - dropped
+    return Going(round(now), drawn, planned, furthest, last, _headline(furthest, losses(own)), command)
 
 
-def is_short(run: RunFolder, chains: Sequence[Followed]) -> bool:
-    """Whether a chain is short of the plan's last round, so that the run may go on."""
+def behind(run: RunFolder, chains: Sequence[Followed], signs: Signs) -> list[Followed]:
+    """The chains that may go on: short of the plan's last round, and not stopped by the monitor. Controls are not among them."""
     last = run.info.plan.get("rounds")
-    return isinstance(last, int) and any(chain.rounds < last for chain in chains if not is_control(chain.key.arm))
+    own = [chain for chain in chains if not is_control(chain.key.arm)]
+    return [chain for chain in own if isinstance(last, int) and chain.rounds < last and not signs.ended(chain)]
 
 
 def _headline(furthest: int, lost: str | None) -> str:

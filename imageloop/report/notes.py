@@ -7,23 +7,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imageloop.measures import PairSummary
+from imageloop.report.alarms import Signs
 from imageloop.report.following import Followed
+from imageloop.report.going import behind
 from imageloop.report.panels import is_control
+from imageloop.report.words import plural
 
 if TYPE_CHECKING:
     from imageloop.store import RunFolder
 
 
 def notes_of(
-    run: RunFolder, measured: bool, summaries: Sequence[PairSummary], chains: Sequence[Followed], going: bool = False
+    run: RunFolder, measured: bool, summaries: Sequence[PairSummary], chains: Sequence[Followed], signs: Signs, going: bool = False
 ) -> list[str]:
-    """A sentence for each: chains that are behind, measures that are missing, and looks at the original. `going`: the run goes on."""
+    """Sentences: chains that are behind or were stopped, missing measures, and looks at the original. `going`: the run goes on."""
     notes = []
     wanted = run.info.plan.get("rounds")
     own = [chain for chain in chains if not is_control(chain.key.arm)]
-    behind = [chain.rounds for chain in own if isinstance(wanted, int) and chain.rounds < wanted]
-    if behind and not going:
-        notes.append(f"Unfinished: {len(behind)} of {len(own)} chains are short of round {wanted}, the last of them at {min(behind)}.")
+    short = [chain.rounds for chain in behind(run, chains, signs)]
+    if short and not going:
+        notes.append(f"Unfinished: {len(short)} of {len(own)} chains are short of round {wanted}, the last of them at {min(short)}.")
+    if stopped := sum(signs.ended(chain) for chain in own if isinstance(wanted, int) and chain.rounds < wanted):
+        notes.append(f"{stopped} of {len(own)} {plural(len(own), 'chain')} ended early: the monitor stopped them, as the plan wants it.")
     if not measured and chains and not going:
         notes.append(f"No measures yet, so no curves and no numbers. Make them with: imageloop measure {shlex.quote(str(run.path))}")
     elif any(one.measure is None for one in summaries) and not all(chain.words_only for chain in own):

@@ -26,7 +26,7 @@ from imageloop.report.ends import ends_of
 from imageloop.report.figures import write_figures
 from imageloop.report.following import Followed
 from imageloop.report.gallery import Gallery
-from imageloop.report.going import Going, is_short
+from imageloop.report.going import Going, behind
 from imageloop.report.lifetimes import survival_panels, write_timelines
 from imageloop.report.losses import losses
 from imageloop.report.making import making_of
@@ -101,10 +101,10 @@ def render(run: RunFolder, table: pa.Table | None, drawn: Sequence[Panel], chain
         style=Markup(script.style()),  # noqa: S704, the package's own files
         script=Markup(script.script()),  # noqa: S704
         policy=script.policy(),
-        about=Markup(harmless(_about(run, drawn, chains, going))),  # noqa: S704, JSON that cannot end its element
+        about=Markup(harmless(_about(run, drawn, chains, signs, going))),  # noqa: S704, JSON that cannot end its element
         going=going,
         sheet=(run.path / "report" / "sheet.png").is_file(),
-        **_facts(run, table, chains, going),
+        **_facts(run, table, chains, signs, going),
         signs=signs,
         first_sign=first_of(signs, [chain for chain in chains if not is_control(chain.key.arm)]),
         charts=[_chart(panel, signs) for panel in drawn],
@@ -134,14 +134,14 @@ def _chart(panel: Panel, signs: Signs) -> Drawn:
     return Drawn(name, panel.measure.title, panel.measure.meaning, group, wide, draw_chart(panel, 340, 260, marks))
 
 
-def _about(run: RunFolder, drawn: Sequence[Panel], chains: Sequence[Followed], going: Going | None) -> dict[str, Any]:
+def _about(run: RunFolder, drawn: Sequence[Panel], chains: Sequence[Followed], signs: Signs, going: Going | None) -> dict[str, Any]:
     """What the script must know of the page."""
     names = [panel.measure.name for panel in drawn]
     return {
         "span": SPAN,
         "similarity": next((name for name in names if name in NEAR), None),
         "going": going is not None,
-        "short": is_short(run, chains),
+        "short": bool(behind(run, chains, signs)),
     }
 
 
@@ -153,7 +153,7 @@ def _measures(folder: Path) -> pa.Table | None:
     return table if len(table) else None
 
 
-def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed], going: Going | None) -> dict[str, Any]:
+def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed], signs: Signs, going: Going | None) -> dict[str, Any]:
     own = [chain for chain in chains if not is_control(chain.key.arm)]
     similar = _similarities(table)
     strips: list[Strip] = [
@@ -176,7 +176,7 @@ def _facts(run: RunFolder, table: pa.Table | None, chains: Sequence[Followed], g
         "arms": len({chain.key.arm for chain in own}),
         "rounds": last,
         "most_frames": MOST_FRAMES,
-        "notes": notes_of(run, table is not None, summaries, chains, going is not None),
+        "notes": notes_of(run, table is not None, summaries, chains, signs, going is not None),
         "provenance": making_of(run, own),
     }
 

@@ -12,6 +12,7 @@ from imageloop.measures import measure_run
 from imageloop.report import Gallery, write_report
 from imageloop.store import RunFolder
 from tests.paper_run import PaperEmbedder, paper_run
+from tests.test_report_signs import alarm, raised
 
 pytestmark = pytest.mark.browser
 ROUNDS = 8
@@ -79,11 +80,15 @@ def test_the_page_grows_with_the_run_and_says_how_far_it_is(browser: Browser, go
     says(seen, "#going", "the furthest chain at 2 of 8. New ones appear here.")
     assert seen.page.locator("#going-share").evaluate("bar => bar.value / bar.max") == 3 / 16
     assert seen.page.inner_text("h1").startswith("After 2 rounds ")
+    run = RunFolder.open(going.folder)
+    raised(run, alarm(run, "jsd", 5))
     going.take(6, 5)
     looks_again(seen)
     says(seen, "#going", "11 of 16 rounds drawn")
     says(seen, "h1", "After 6 rounds ")
     says(seen, "#count-rounds", "6 rounds")
+    says(seen, "#film-about", "6 rounds")
+    says(seen, "#wall .tile:not(.origin) .mark", "1 alarm")
     seen.stands(6)  # who looks at the last round goes along
     assert not seen.page.locator("#finished").is_visible()
     seen.leave()
@@ -241,4 +246,17 @@ def test_the_page_of_a_run_that_goes_on_fits_and_axe_finds_nothing(browser: Brow
         assert box["y"] + box["height"] <= 900 * width / 1280
     seen.page.evaluate(AXE.read_text())
     assert seen.page.evaluate(JUDGED) == []
+    seen.leave()
+
+
+def test_a_report_that_is_made_while_the_run_goes_on_is_not_its_end(browser: Browser, going: GoingRun) -> None:
+    going.take(2, 1)
+    seen = opened(browser, going)
+    write_report(RunFolder.open(going.folder))
+    looks_again(seen)
+    says(seen, "#finished", "The run is over.")
+    going.take(3, 2)
+    looks_again(seen)
+    says(seen, "#going", "Still running.")
+    says(seen, "#finished", "The page was made anew. Open the page again")
     seen.leave()

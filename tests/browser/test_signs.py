@@ -96,6 +96,15 @@ def test_the_wall_marks_and_filters_chains_with_alarms(browser: Browser, watched
     seen.leave()
 
 
+def test_a_tile_that_showed_a_text_is_a_square_again_with_its_picture(browser: Browser, tmp_path: Path) -> None:
+    seen = visit(browser, write_report(paper_run(tmp_path, scenes=(), texts=("a dog on the moon",), seeds=2, rounds=4)))
+    seen.scrub(0)
+    expect(seen.page.locator("#wall .tile:not(.origin) .words")).to_have_count(2)
+    seen.scrub(3)
+    expect(seen.page.locator("#wall .tile:not(.origin) .words")).to_have_count(0)
+    seen.leave()
+
+
 def test_a_page_without_alarms_offers_no_filter_for_them(browser: Browser, report: Path) -> None:
     seen = visit(browser, report)
     assert not seen.page.locator("#filter-alarms").is_visible()

@@ -19,8 +19,8 @@ function film() {
       for (const round of [...frames.keys()]) release(round);
       t = -1;
       find("#film-name").textContent = `${chain.pair}, ${page.run.originals[chain.original].name}, seed ${chain.seed}`;
-      find("#film-about").textContent = about(chain);
     }
+    if (find("#film-about").textContent !== about(chain)) find("#film-about").textContent = about(chain); // it may have grown
     const length = `${(chain.rounds + 1) * width}px`;
     if (line.style.width !== length) line.style.width = length;
     if (t !== roundOf(chain, page.t)) {

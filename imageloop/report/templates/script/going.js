@@ -27,6 +27,8 @@ async function again() {
     return;
   }
   if (page.run.running && !fresh.running) tellNews("The run is over.");
+  // A report that is asked for meanwhile knows nothing of the run.
+  if (!page.run.running && fresh.running && !find("#finished").hidden) tellNews("The page was made anew.");
   grow(fresh);
   lookLater();
 }

@@ -25,6 +25,7 @@ class Shot {
       this.link("");
     }
     this.element.classList.toggle("small", chain.small);
+    this.element.classList.remove("words"); // it may have shown a text before
     this.element.setAttribute("aria-label", this.label(chain, t, row));
     if (t === 0) this.showOriginal(page.run.originals[chain.original]);
     else if (row && !row.file) row.pixels ? this.say(row.absent) : this.say(row.caption || "(no words)", true); // without pixels only the words are known

@@ -61,7 +61,7 @@ function makeTile(chain, index) {
   const score = make("span", "score");
   const mark = make("span", "mark", markOf(chain));
   element.append(shot.element, name, score, mark);
-  element.tile = { element, shot, score, chain, index };
+  element.tile = { element, shot, score, mark, chain, index };
   element.addEventListener("click", () => {
     change({ chain: index });
     find("#stage-title").scrollIntoView({ block: "start", behavior: calm() ? "auto" : "smooth" });
@@ -74,7 +74,7 @@ function tileName(chain) {
   return pairs > 1 ? `${chain.pair}, seed ${chain.seed}` : `seed ${chain.seed}`;
 }
 
-function drawTile({ element, shot, score, chain }) {
+function drawTile({ element, shot, score, mark, chain }) {
   const t = roundOf(chain, page.t);
   element.classList.toggle("blank", !shot.show(chain, t) && !shot.element.classList.contains("near"));
   const value = page.settled ? valueOf(chain, t) : undefined;
@@ -83,6 +83,7 @@ function drawTile({ element, shot, score, chain }) {
   const text = ended || (value === undefined ? "" : value.toFixed(2));
   if (page.settled && score.textContent !== text) score.textContent = text;
   score.classList.toggle("stale", !page.settled);
+  if (mark.textContent !== markOf(chain)) mark.textContent = markOf(chain); // while the run goes on there come more
 }
 
 function calm() {

@@ -102,6 +102,8 @@ def carry_out(
         chosen = load or partial(load_model, budget=Budget(plan.max_requests))
         chains = len(originals) * plan.seeds * len(arms)
         models = Lineup(plan, writer, chosen, watcher.message, size=_size(plan), chains=chains)
+        if more := len(writer.run.originals) - len(originals):
+            watcher.message(f"{folder} also holds {more} of an earlier command's originals; --name or --out begins another run")
         for captioner, generator in _pairs(plan):
             pair = Pair(plan, captioner, generator, arms, material)
             states = _states(plan, writer, originals, pair)

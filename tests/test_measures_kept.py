@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from imageloop import asking, catalog
-from imageloop.cli import results
-from imageloop.measures import kept, table
+from imageloop.cli import exit_code, results
+from imageloop.measures import MEASURES, kept, table
+from imageloop.measures.embeddings import Cache
 from imageloop.models.folders import fingerprint
 from imageloop.runner import carry_out
 from imageloop.store import RunFolder
@@ -42,6 +44,28 @@ def test_measuring_again_loads_nothing_and_says_the_same(tmp_path: Path, loaded:
     assert (run.path / table.PARQUET).read_bytes() == written
     assert results.measured(run, eye="analytic") != first
     assert loaded == ["analytic"], "the same model as a second eye has seen these pictures, too"
+
+
+def test_what_is_measured_first_is_what_is_measured_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.add(["a"], np.array([[1 / 3]]))
+    assert np.array_equal(cache.rows(["a"], 1), Cache(tmp_path).rows(["a"], 1))
+
+
+def test_a_page_after_some_measures_has_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = made(tmp_path)
+    assert exit_code(["measure", str(run.path), "--measures", "word_entropy"]) == 0
+    assert exit_code(["report", str(run.path)]) == 0
+    assert set(table.versions(table.read(run.path))) == set(MEASURES)
+    assert "measuring" in capsys.readouterr().err
+
+
+def test_a_run_with_an_arm_of_the_users_own_can_be_measured(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    about = json.loads((run.path / "run.json").read_text())
+    about["plan"]["arms"] = ["plain", "nightfall(start=5)"]
+    (run.path / "run.json").write_text(json.dumps(about))
+    assert results.measured(RunFolder.open(run.path)).num_rows
 
 
 def _no_texts(run: RunFolder) -> None:

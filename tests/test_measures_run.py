@@ -157,6 +157,12 @@ def test_chains_of_which_no_picture_is_left_are_summed_up_by_their_captions(tmp_
     assert found.windowed_jsd is not None
 
 
+def test_numbers_of_all_chains_end_where_the_first_chain_ends(tmp_path: Path) -> None:
+    run = paper_run(tmp_path, rounds=6)
+    keep_rounds(run, run.keys()[0], 3)
+    assert table.select(measure_run(run, PaperEmbedder()), measure="vendi_score")["round"].to_pylist() == [1, 2, 3]
+
+
 def test_a_run_without_rounds_has_an_empty_table(tmp_path: Path) -> None:
     run = paper_run(tmp_path, rounds=0)
     assert len(measure_run(run, PaperEmbedder())) == 0

@@ -80,6 +80,13 @@ def test_a_finished_run_loads_no_model(tmp_path: Path) -> None:
     assert heard.messages == []
 
 
+def test_originals_of_an_earlier_command_are_told(tmp_path: Path) -> None:
+    carry_out(plan_of(), tmp_path / "run")
+    heard = Heard()
+    carry_out(plan_of(originals=TEXTS[:1]), tmp_path / "run", progress=heard)
+    assert heard.messages == [f"{tmp_path / 'run'} also holds 1 of an earlier command's originals; --name or --out begins another run"]
+
+
 def test_running_the_analytic_pair_imports_nothing_heavy(tmp_path: Path) -> None:
     script = """
 import sys

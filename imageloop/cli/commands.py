@@ -1,5 +1,6 @@
 """The commands that look at runs, models and the machine: `measure`, `measures`, `report`, `models`, `doctor`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def report(
     from imageloop.cli.reporting import made, show_page
     from imageloop.store import RunFolder
 
-    files = made(RunFolder.open(folder), video=video, chain=chain, sheet=sheet)
+    files = made(RunFolder.open(folder), video=video, chain=chain, sheet=sheet, say=partial(typer.echo, err=True))
     if json:
         page = None if files.page is None else str(files.page)
         results.write_json({"run": str(folder), "page": page, "files": [str(file) for file in files.others]})

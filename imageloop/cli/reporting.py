@@ -1,6 +1,7 @@
 """What `imageloop report` makes: the page with all that belongs to it, or animations, or the contact sheet."""
 
 import webbrowser
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class Made:
     others: tuple[Path, ...] = ()
 
 
-def made(run: RunFolder, *, video: str | None, chain: str | None, sheet: bool) -> Made:
+def made(run: RunFolder, *, video: str | None, chain: str | None, sheet: bool, say: Callable[[str], None]) -> Made:
     """Makes what is asked for; the page where nothing else is. Raises RunError on what cannot be made."""
     from imageloop.report import write_report
     from imageloop.report.animation import KINDS, chains_named, write_animations
@@ -28,11 +29,21 @@ def made(run: RunFolder, *, video: str | None, chain: str | None, sheet: bool) -
     if video is not None and kind is None:
         raise RunError(f"--video makes {', '.join(KINDS)}, not {video!r}")
     if kind is None and not sheet:
+        whole(run, say)
         return Made(page=write_report(run))
     files = [write_sheet(run)] if sheet else []
     if kind is not None:
         files += write_animations(run, kind, chains_named(run, chain))
     return Made(others=tuple(files))
+
+
+def whole(run: RunFolder, say: Callable[[str], None]) -> None:
+    """Makes all measures where only some were made; where there are none, the page says so."""
+    from imageloop.cli.results import up_to_date_measures
+    from imageloop.measures import MEASURES, table
+
+    if (run.path / table.PARQUET).is_file() and set(table.versions(table.read(run.path))) < set(MEASURES):
+        up_to_date_measures(run, say)
 
 
 def show_page(folder: Path) -> None:

@@ -117,7 +117,8 @@ def _columns(entries: Sequence[Entry], groups: Sequence[Group]) -> list[str]:
         notes.append("* looked at the original in some round: what it keeps is not the loop's merit alone")
     if all(entry.normalised is None for entry in entries):
         notes.append(
-            'no normalised retention: the runs have no noise-floor control (controls = "auto" makes it), or too little room above chance'
+            "no normalised retention: it needs several originals for the chance level, a noise floor "
+            '(controls = "auto" makes it), and room between the two'
         )
     if all(entry.rare_survival is None for entry in entries):
         notes.append("no survival of what is rare: no chain began with anything rare")

@@ -50,11 +50,12 @@ class Cache:
 
     def add(self, keys: Sequence[str], vectors: Float[np.ndarray, "n d"]) -> None:
         """Keep more embeddings, on disk too. Raises RunError where they cannot be written."""
+        vectors = vectors.astype(np.float32)  # as they will be read again
         self.vectors.update(zip(keys, vectors, strict=True))
         parts = [int(part.stem) for part in self.folder.glob("*.npz") if part.stem.isdigit()]
         file = self.folder / f"{max(parts, default=0) + 1:06}.npz"
         content = io.BytesIO()
-        np.savez(content, keys=np.array(keys), vectors=vectors.astype(np.float32))
+        np.savez(content, keys=np.array(keys), vectors=vectors)
         with told(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(file, content.getvalue())

@@ -108,12 +108,12 @@ def _measure_pair(rows: table.Rows, pair: PairData, wanted: Sequence[Measure]) -
 
 
 def _populations(pair: PairData) -> tuple[list[int], list[Population]]:
-    """The rounds that some chain of the pair has, and the chains there."""
+    """The rounds that all chains of the pair have, and the chains there: fewer chains would look like chains that become alike."""
     members: dict[int, list[tuple[ChainData, int]]] = {}
     for chain in pair.chains:
         for place, turn in enumerate(chain.rounds):
             members.setdefault(turn.round, []).append((chain, place))
-    numbers = sorted(members)
+    numbers = sorted(number for number, there in members.items() if len(there) == len(pair.chains))
     return numbers, [
         Population(
             tuple(chain.rounds[place].caption for chain, place in members[number]),

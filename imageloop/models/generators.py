@@ -77,7 +77,11 @@ class DiffusersGenerator:
     def _draw(self, prompts: list[str], seeds: Sequence[int]) -> tuple[np.ndarray, list[bool]]:
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         with torch.inference_mode():
-            output = self._pipeline(prompt=prompts, generator=generators, output_type="pt", **self._arguments)
+            try:
+                output = self._pipeline(prompt=prompts, generator=generators, output_type="pt", **self._arguments)
+            except ValueError as error:  # how pipelines refuse their arguments, such as a size
+                height, width = self._size
+                raise ModelError(f"{self._recipe.name}: does not draw {height}×{width} by this recipe: {error}") from error
             images = output.images
             if not bool(torch.isfinite(images).all()):
                 raise ModelError(f"{self._recipe.name}: drew values that are no numbers in {self._recipe.dtype}; use --dtype fp32")

@@ -108,6 +108,26 @@ def test_other_weights_are_another_revision(checkpoint: Saver, tmp_path: Path) -
     assert folders.fingerprint(path) != before
 
 
+def test_what_changes_in_the_middle_of_weights_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray(5 << 20)
+    weights = tmp_path / "model.safetensors"
+    found = set()
+    for whole in (folders.WHOLE, 1 << 20):
+        monkeypatch.setattr(folders, "WHOLE", whole)
+        for byte in (0, 1):
+            content[(4 << 20) + 100] = byte
+            weights.write_bytes(content)
+            folders.fingerprint.cache_clear()
+            found.add(folders.fingerprint(tmp_path))
+    assert len(found) == 4
+
+
+def test_a_size_that_a_pipeline_does_not_draw_is_told_in_one_line(checkpoint: Saver) -> None:
+    generator = load_generator(checkpoint, "sana", size=31)
+    with pytest.raises(ModelError, match="does not draw 31×31 by this recipe: "):
+        generator.generate(["a surfer"] * generator.recipe.batch, [1] * generator.recipe.batch)
+
+
 def test_weights_behind_a_link_count(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

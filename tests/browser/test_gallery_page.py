@@ -272,6 +272,7 @@ def test_a_dot_of_the_map_opens_its_chain_also_where_chains_came_before_it(brows
     for place in (2, 0):
         dot = seen.page.locator("#map .end").nth(place)
         dot.dispatch_event("click")
+        seen.rests()
         assert f"seed {place}" in seen.page.locator("#chain option:checked").inner_text()
         assert "sticker-git" in seen.page.locator("#chain option:checked").inner_text()
         assert "open-chain" in str(dot.get_attribute("class"))

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from visits import FITS, visit
 
 from imageloop.measures import measure_run
@@ -94,7 +94,7 @@ def test_a_run_not_measured_yet_opens_too(browser: Browser, tmp_path: Path) -> N
     (run.chain_path(run.keys()[0]) / "images/000001.png").unlink()
     seen = visit(browser, write_report(RunFolder.open(tmp_path)), 360)
     assert "not measured yet" in seen.page.inner_text("h1")
-    assert seen.page.locator("#stage-now .said").inner_text() == "picture missing"
+    expect(seen.page.locator("#stage-now .said")).to_have_text("picture missing")
     assert seen.page.locator("figure.main").count() == 0
     seen.leave()
 

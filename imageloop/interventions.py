@@ -87,8 +87,9 @@ class KeepPrompt:
 class Fresh:
     """With probability `p` a round starts from new human-made material: a picture to describe, or a text to draw.
 
-    `source` names originals as a plan does; without one, it is the plan's other originals. Which rounds and what material is the same in
-    every pair and arm. Alemohammad et al. 2024, "Self-consuming generative models go MAD".
+    `source` names originals as a plan does; without one, it is the plan's other originals, or other scenes where its only one is a scene of
+    the sticker world. Which rounds and what material is the same in every pair and arm. Alemohammad et al. 2024, "Self-consuming
+    generative models go MAD".
     """
 
     name: ClassVar[str] = "fresh"

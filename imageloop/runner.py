@@ -24,7 +24,7 @@ from imageloop.loop import ChainState, Clock, Turned, Vector, anchors, turn
 from imageloop.models.budget import Budget
 from imageloop.moment import NOTHING
 from imageloop.monitor import Watch, refuse_unseen
-from imageloop.originals import load_originals
+from imageloop.originals import STICKERS, load_originals
 from imageloop.plan import Plan
 from imageloop.records import ChainKey, Original, Pixels, Recipe, Round
 from imageloop.roles import Captioner, Embedder, Generator
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 SIZE = 512
 """Side of the originals, in pixels, where neither the plan nor the catalog says what size the generator draws."""
+
+OTHER_SCENES = f"{STICKERS}sample 64"
+"""New material for a run whose only original is a scene of the sticker world, so that it has no others to take."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -98,12 +101,16 @@ def carry_out(
     originals = load_originals(plan.originals, _size(plan))
     arms = _arms(plan)
     material = {"": originals} | {source: load_originals([source], _size(plan)) for arm in arms for source in arm.sources}
+    if len(originals) == 1 and plan.originals[0].startswith(STICKERS) and any(arm.parts for arm in arms):
+        material[""] = [*originals, *load_originals([OTHER_SCENES], _size(plan))]
     with _interruptible(), RunWriter.open(folder, plan.model_dump(mode="json"), originals) as writer:
         chosen = load or partial(load_model, budget=Budget(plan.max_requests))
         chains = len(originals) * plan.seeds * len(arms)
         models = Lineup(plan, writer, chosen, watcher.message, size=_size(plan), chains=chains)
         if more := len(writer.run.originals) - len(originals):
             watcher.message(f"{folder} also holds {more} of an earlier command's originals; --name or --out begins another run")
+        for text in _idle(plan, arms):
+            watcher.message(text)
         for captioner, generator in _pairs(plan):
             pair = Pair(plan, captioner, generator, arms, material)
             states = _states(plan, writer, originals, pair)
@@ -220,6 +227,14 @@ def _states(plan: Plan, writer: RunWriter, originals: Sequence[Original], pair: 
 def _anchored(states: list[ChainState], originals: Sequence[Original], embedder: Embedder | None) -> list[ChainState]:
     vectors: dict[str, Vector] = anchors(originals, embedder) if embedder else {}
     return [replace(state, anchor=vectors.get(state.original.id)) for state in states]
+
+
+def _idle(plan: Plan, arms: Sequence[Arm]) -> Iterator[str]:
+    """What to say of arms that have no other model to take."""
+    for arm in arms:
+        for role, among in arm.rotates.items():
+            if not among and len(plan.captioners if role == "captioner" else plan.generators) == 1:
+                yield f"{arm.text}: the plan has one {role}, so nothing rotates; name others: rotate({role}s, among=['NAME'])"
 
 
 def _arms(plan: Plan) -> list[Arm]:

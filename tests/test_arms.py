@@ -216,6 +216,14 @@ def test_fresh_material_comes_in_the_same_rounds_in_every_arm_and_pair() -> None
     assert all((act.picture is not None) == bool(act.notes) for act in acts)
 
 
+@pytest.mark.usefixtures("no_waiting_for_the_disk")
+def test_fresh_takes_other_scenes_where_the_only_original_is_one(tmp_path: Path) -> None:
+    run = carry_out(plan_of(originals=("stickers:surfer; beach; cartoon",), arms=("fresh(p=1)",), rounds=4, size=64), tmp_path)
+    taken = [turn.acts[0]["fresh"] for turn in run.rounds(run.keys()[0])]
+    assert len(set(taken)) > 1
+    assert not set(taken) & set(run.originals)
+
+
 def test_fresh_without_other_originals_says_what_to_name() -> None:
     with pytest.raises(PlanError, match="there is no other original to take; name some"):
         arm_of("fresh(p=1)").act(replace(moment(1), material={"": [WAVE]}))

@@ -80,6 +80,13 @@ def test_a_finished_run_loads_no_model(tmp_path: Path) -> None:
     assert heard.messages == []
 
 
+def test_an_arm_that_has_no_other_model_to_take_says_so(tmp_path: Path) -> None:
+    heard = Heard()
+    carry_out(plan_of(arms=("rotate(generators)", "rotate(captioners, among=['analytic'])"), rounds=1), tmp_path / "run", progress=heard)
+    said = "rotate(generators): the plan has one generator, so nothing rotates; name others: rotate(generators, among=['NAME'])"
+    assert [text for text in heard.messages if "rotate" in text] == [said]
+
+
 def test_originals_of_an_earlier_command_are_told(tmp_path: Path) -> None:
     carry_out(plan_of(), tmp_path / "run")
     heard = Heard()

@@ -29,7 +29,6 @@ class Licence:
     what: str
     role: str
     licence: str
-    known: bool
     source: str = ""
 
 
@@ -41,7 +40,7 @@ def licences_of(recipes: Mapping[str, Mapping[str, Any]], originals: Iterable[ob
     models = [_model(label, recipe) for label, recipe in sorted(recipes.items(), key=lambda item: (_place(item[0]), item[0]))]
     names = [str(recipe.get("name", "")) for recipe in recipes.values()]
     stickers = any(name.startswith(WORLD) for name in names) or any(str(one).startswith(STICKERS) for one in originals)
-    return [*models, *(Licence(f"{what}, {who}", "artwork", licence, True, link) for what, who, licence, link in ARTWORK if stickers)]
+    return [*models, *(Licence(f"{what}, {who}", "artwork", licence, link) for what, who, licence, link in ARTWORK if stickers)]
 
 
 def _place(label: str) -> int:
@@ -54,12 +53,12 @@ def _model(label: str, recipe: Mapping[str, Any]) -> Licence:
     name, family = shown(str(recipe.get("name", name))), str(recipe.get("family", ""))
     row = _row(role, recipe)
     if row is not None:
-        return Licence(name, role, row.licence or "not stated on its page", bool(row.licence), _page(row))
+        return Licence(name, role, row.licence or "not stated on its page", _page(row))
     if family == "imported":
-        return Licence(name, role, "not known: its rounds were made elsewhere", False)
+        return Licence(name, role, "not known: its rounds were made elsewhere")
     if family in SERVED:
-        return Licence(name, role, "not known: a server runs it", False)
-    return Licence(name, role, f"not known here: ask where {shown(str(recipe.get('target', 'it'))) or 'it'} comes from", False)
+        return Licence(name, role, "not known: a server runs it")
+    return Licence(name, role, f"not known here: ask where {shown(str(recipe.get('target', 'it'))) or 'it'} comes from")
 
 
 def _row(role: str, recipe: Mapping[str, Any]) -> Row | None:

@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
-from visits import FITS, visit
+from visits import FITS, visit, visit_halfway
 
 from imageloop.measures import measure_run
-from imageloop.report import Gallery, write_report
+from imageloop.report import write_report
 from imageloop.store import RunFolder
 from tests.paper_run import PaperEmbedder, keep_rounds, paper_run
 
@@ -237,21 +237,10 @@ def test_a_chain_that_is_behind_shows_its_last_round(browser: Browser, tmp_path:
 
 
 def test_a_page_that_is_open_during_a_run_grows_and_keeps_the_readers_place(browser: Browser, tmp_path: Path) -> None:
-    run = paper_run(tmp_path, seeds=2, rounds=8)
-    whole = {key: (run.chain_path(key) / "rounds.jsonl").read_text() for key in run.keys()}  # noqa: SIM118
-    for key in whole:
-        keep_rounds(run, key, 5)
-    gallery = Gallery(tmp_path)
-    assert gallery.refresh()
-    seen = visit(browser, tmp_path / "report" / "index.html")
-    seen.page.clock.install()
-    seen.page.reload()
+    seen, finish = visit_halfway(browser, tmp_path)
     seen.page.wait_for_function("() => document.querySelector('#round')?.max === '5'")
     seen.page.evaluate("() => { const s = document.querySelector('#round'); s.value = 3; s.dispatchEvent(new Event('input')); }")
-    for key, text in whole.items():
-        (run.chain_path(key) / "rounds.jsonl").write_text(text)
-    gallery.write(RunFolder.open(tmp_path))
-    seen.page.clock.run_for(20_000)
+    finish()
     seen.page.wait_for_function("() => document.querySelector('#round').max === '8'")
     seen.stands(3)
     assert seen.page.locator("#finished").is_visible()

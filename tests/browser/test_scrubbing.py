@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser
-from visits import Visit, visit
+from visits import Visit, visit, visit_halfway
 
-from imageloop.report import Gallery, write_report
+from imageloop.report import write_report
 from imageloop.store import RunFolder, read_picture
-from tests.paper_run import keep_rounds, paper_run
 
 pytestmark = pytest.mark.browser
 CHAINS, ROUNDS = 16, 200
@@ -120,21 +119,10 @@ def test_every_fiftieth_round_is_the_exact_one_from_afar(browser: Browser, long:
 
 
 def test_a_page_that_is_open_during_a_run_shows_the_pictures_of_new_rounds(browser: Browser, tmp_path: Path) -> None:
-    run = paper_run(tmp_path, seeds=2, rounds=8)
-    whole = {key: (run.chain_path(key) / "rounds.jsonl").read_text() for key in run.keys()}  # noqa: SIM118
-    for key in whole:
-        keep_rounds(run, key, 5)
-    gallery = Gallery(tmp_path)
-    assert gallery.refresh()
-    seen = visit(browser, tmp_path / "report" / "index.html")
-    seen.page.clock.install()
-    seen.page.reload()
+    seen, finish = visit_halfway(browser, tmp_path)
     seen.stands(5)
     seen.rests()
-    for key, text in whole.items():
-        (run.chain_path(key) / "rounds.jsonl").write_text(text)
-    gallery.write(RunFolder.open(tmp_path))
-    seen.page.clock.run_for(20_000)
+    finish()
     seen.stands(8)
     seen.rests()
     tile = ".tiles .tile >> nth=1 >> .shot"

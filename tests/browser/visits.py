@@ -1,10 +1,15 @@
 """A page opened in headless Chromium, and all that it asked for or complained of."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, expect
+
+from imageloop.report import Gallery
+from imageloop.store import RunFolder
+from tests.paper_run import keep_rounds, paper_run
 
 READY = "() => !document.documentElement.classList.contains('live') || document.querySelector('#stage-told')?.childElementCount > 0"
 FITS = "() => document.documentElement.scrollWidth <= window.innerWidth"
@@ -67,3 +72,24 @@ def visit(browser: Browser, page: Path, width: int = 1280, theme: str = "light",
     if options.get("java_script_enabled", True):
         found.page.wait_for_function(READY)
     return found
+
+
+def visit_halfway(browser: Browser, folder: Path) -> tuple[Visit, Callable[[], None]]:
+    """The page of a run of eight rounds that has five, its clock in the test's hands; and what takes the run to its end."""
+    run = paper_run(folder, seeds=2, rounds=8)
+    whole = {run.chain_path(key) / "rounds.jsonl": (run.chain_path(key) / "rounds.jsonl").read_text() for key in run.keys()}  # noqa: SIM118
+    for key in run.keys():  # noqa: SIM118
+        keep_rounds(run, key, 5)
+    gallery = Gallery(folder)
+    assert gallery.refresh()
+    seen = visit(browser, folder / "report" / "index.html")
+    seen.page.clock.install()
+    seen.page.reload()
+
+    def finish() -> None:
+        for file, text in whole.items():
+            file.write_text(text)
+        gallery.write(RunFolder.open(folder))
+        seen.page.clock.run_for(20_000)
+
+    return seen, finish
